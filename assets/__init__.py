@@ -1,0 +1,1 @@
+"""Shaders, icons and other data files."""

@@ -1,0 +1,46 @@
+"""From a preset to a network."""
+
+from __future__ import annotations
+
+from engine.data import Dataset, digits
+from engine.network import Network
+from engine.networks.chain import Chain
+from engine.networks.hopfield_chain import HopfieldChain
+from engine.networks.recursive_chain import RecursiveChain
+from engine.preset import Preset, PresetError
+from engine.weights import read_weights
+from kernels.backends import AUTO, BackendError, load_backend
+
+_NETWORKS: dict[str, type[Chain]] = {kind.kind: kind for kind in (RecursiveChain, HopfieldChain)}
+
+
+def load_data(preset: Preset) -> Dataset:
+    """The data set that a preset names."""
+    return {"digits": digits}[preset.data]()
+
+
+def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Network:
+    """The network of a preset with its weights; knobs still at their defaults. Raises PresetError, BackendError.
+
+    With "auto" a device that cannot compute this preset is passed over; `network.backend_reason` then says why.
+    """
+    data = load_data(preset)
+    network = _NETWORKS[preset.network](
+        preset.layers,
+        preset.neurons,
+        data.pixels,
+        data.classes,
+        load_backend(backend),
+        dtype=preset.dtype,
+        samples=samples,
+        seed=preset.seed,
+        half_weights=preset.weights == "float16",
+    )
+    if backend not in (AUTO, network.backend):
+        raise BackendError(f"backend {backend} cannot compute {preset.name}: {network.backend_reason}")
+    if preset.weights_file is not None:
+        try:
+            network.load_state_dict(read_weights(preset.weights_file))
+        except ValueError as error:
+            raise PresetError(f"{preset.name}: weights: {error}") from None
+    return network

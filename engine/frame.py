@@ -1,0 +1,94 @@
+"""The one value that travels from the engine to a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.knobs import Knob
+from engine.layout import Layout
+
+Phase = Literal["free", "nudged", "hold", "persistent"]
+
+SATURATED = 1
+"""Flag bit: |activation| is above 0.97."""
+OSCILLATING = 2
+"""Flag bit: the velocity changed sign at each of the last ticks, with a magnitude above 1e-3."""
+NOT_FINITE = 4
+"""Flag bit: NaN or infinity."""
+SKIPPED = 8
+"""Flag bit: a lazy engine did no work for this neuron in this tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What was measured up to this tick. `None` means not known (yet). Per-layer arrays are float32 (layers,)."""
+
+    phase: Phase
+    phase_ticks: int
+    """Ticks since this phase began."""
+    settled: bool
+    t_relax: int | None
+    """First tick of the free phase at which the largest |velocity| fell under the tolerance."""
+    t_nudge: int | None
+    """Ticks the nudged copies took to settle."""
+    d_nudge: int
+    """Consecutive layers from the top that the nudge reaches: RMS above 1e-3 of the top and 10x the floor."""
+    nudge_floor: float
+    """The measured nudge at beta = 0."""
+    velocity_max: float
+    rms_activation: NDArray[np.float32]
+    rms_velocity: NDArray[np.float32]
+    rms_nudge: NDArray[np.float32]
+    saturated_share: float
+    oscillating_share: float
+    finite: bool
+    energy: float | None
+    """Energy of the free copy, only where the network has one."""
+    credit_decay: float | None
+    """Measured factor by which the credit shrinks from a layer to the one below, above the floor."""
+    decay_theory: float | None
+    """lambda(sigma), where the network has such a law and sigma is in its range."""
+    dense_flops: float
+    """FLOPs that a dense engine spends for the ticks since the reset."""
+    effective_flops: float
+    """FLOPs really spent since the reset."""
+    ticks_per_second: float
+    probabilities: NDArray[np.float32]
+    """Class probabilities of the free copy, float32 (classes,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One published moment of sample 0 of the batch. Its arrays belong to the reader: never written again.
+
+    activation, velocity, nudge: float32 (layers, neurons), signed; flags: uint8 (layers, neurons) of the bits above.
+    """
+
+    tick: int
+    preset: str
+    layout: Layout
+    activation: NDArray[np.float32]
+    velocity: NDArray[np.float32]
+    nudge: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    metrics: Metrics
+    knobs: dict[str, Knob]
+    """The knobs as they are now; a new dict whenever one moves."""
+    sample: int | None
+    """Index of the data set's sample that is clamped, None for a drawn one."""
+    image: NDArray[np.float32]
+    """The clamped picture, float32 (8, 8) in 0..1."""
+    label: int | None
+    """The class that the nudge pulls towards."""
+    paused: bool = False
+    nudging: bool = True
+    seed: int = 0
+    backend: str = ""
+    """What computes the ticks at present; it changes when a device fails."""
+    backend_reason: str = ""
+    epoch: int = field(default=0)
+    """Counts presets loaded and resets; traces start afresh when it changes."""

@@ -1,0 +1,23 @@
+"""Where the neurons of a network lie when it is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Tiles of neurons, one per layer, layer 1 first.
+
+    A frame's channel of shape (layers, height * width) lies in memory exactly as a texture of
+    (layers * height, width) texels, so it can go to the graphics card as it is.
+    """
+
+    layers: int
+    height: int
+    width: int
+
+    @property
+    def neurons(self) -> int:
+        """Neurons per layer."""
+        return self.height * self.width

@@ -1,0 +1,371 @@
+"""What the two 100-layer chains share: input, read-out, nudging force, noise, observation, weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.knobs import Knob, choice_knob, set_knob
+from engine.layout import Layout
+from engine.lazy import LazyState
+from engine.linalg import clip_singular_values, semi_orthogonal, spectral_norms
+from engine.network import Observation
+from engine.networks.on_device import ChainOnDevice
+from kernels import SUMS
+from kernels.backends import Backend, load_on_host
+from kernels.cuda.device import Device, DeviceError
+from kernels.half import rounded, stored
+
+Array = NDArray[Any]
+OSCILLATING_TICKS = 6
+"""A neuron oscillates once its velocity has changed sign this many ticks in a row."""
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities along the last axis."""
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities: Array = raised / raised.sum(-1, keepdims=True)
+    return probabilities
+
+
+PLAIN, LAZY = "plain", "lazy"
+_DYNAMICS = "How a tick is computed. Plain: all layers at once from last tick's values. Lazy: only changes are sent."
+
+
+def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, Knob]:
+    """Knobs that both chains have; `dynamics` are the ways to tick."""
+    return {
+        "sigma": Knob(0.9, 0.0, 3.0, "", "Lipschitz knob: spectral norm of the recurrent coupling. 1 is the edge."),
+        "beta": Knob(0.1, 0.0, 1.0, "", "Nudge strength; the two nudged copies feel +beta and -beta."),
+        "noise": Knob(0.0, 0.0, 1.0, "", "Standard deviation of fresh noise on every neuron's input at every tick."),
+        "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
+        "dynamics": choice_knob(dynamics, _DYNAMICS + more_words),
+        "epsilon": Knob(1e-3, 0.0, 0.1, "", "Lazy ticks: a neuron sends once it has changed by more than this.", "log"),
+    }
+
+
+class Chain:
+    """Base of the chains: L layers of N neurons, states (L, B, 3, N) in columns free, d+, d- (see `kernels`).
+
+    Subclasses say in `_advance` what a tick is, in `couplings` which of `weights` a tick reads, in `recurrent` which
+    have norms bounded by 1. With `half_weights` the couplings are rounded to half precision and, where the backend
+    can, stored so. If the backend has a device that can compute this chain, the chain lives there; otherwise, and
+    after `leave_device`, `backend` and `backend_reason` say what computes it and why.
+    The read-out is linear with the cross-entropy C against the label, so the force on the top layer is
+    f = -dC/ds_L = W_out^T (onehot - softmax(W_out s_L)).
+    """
+
+    kind: str
+    couplings: tuple[str, ...]
+    state_names: tuple[str, ...]
+    recurrent: tuple[str, ...]
+    scratch_rows: int
+    lazy_kind: Callable[[dict[str, Array], Array, Array], LazyState]
+    on_device: tuple[str, ...] = (PLAIN,)
+    """Dynamics that a device computes; for the others the state comes to the host."""
+
+    def __init__(
+        self,
+        layers: int,
+        neurons: int,
+        pixels: int,
+        classes: int,
+        backend: Backend,
+        *,
+        dtype: str = "float32",
+        samples: int = 1,
+        seed: int = 0,
+        half_weights: bool = False,
+    ) -> None:
+        side = math.isqrt(neurons)
+        self.layout = Layout(layers, side, side)
+        self.parameters = self._knobs()
+        self.samples = samples
+        self.dtype = np.dtype(dtype)
+        self._use(backend)
+        rng = np.random.default_rng(seed)
+        self.weights: dict[str, Array] = self._initial_weights(rng, pixels, classes)
+        self.weights["b"] = np.zeros((layers, neurons), self.dtype)
+        self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
+        self._half = half_weights
+        self._store_couplings()
+
+        shape = (layers, samples, neurons)
+        self._drive = np.zeros(shape, self.dtype)
+        self._noise = np.zeros(shape, self.dtype)
+        self._x = np.zeros((samples, pixels), self.dtype)
+        self._labels: NDArray[np.int64] | None = None
+        self._inflow = np.zeros((samples, neurons), self.dtype)
+        self._aim = np.zeros((samples, neurons), self.dtype)
+        self._force = np.zeros((samples, neurons), self.dtype)
+        self._velocity = np.zeros(shape, self.dtype)
+        self._flips = np.zeros(shape, np.uint8)
+        self._sums = np.zeros((layers, samples, SUMS))
+        self._products = np.zeros((layers, samples, self.scratch_rows, neurons), self.dtype)
+        self._states = self._columns()
+        self._next_states = self._columns()
+        self._lazy: LazyState | None = None
+        self._on_device: ChainOnDevice | None = None
+        if backend.device is not None:
+            self._enter(backend.device)
+        self.reset(seed)
+
+    def _use(self, backend: Backend, why: str = "") -> None:
+        self._backend = backend
+        self.backend = backend.name
+        self.backend_reason = f"{backend.reason} ({why})" if why else backend.reason
+        """What computes the ticks, for the person, and if it is not what was wanted, why not."""
+
+    def _enter(self, device: Device) -> None:
+        couplings = {name: self.weights[name] for name in self.couplings}
+        try:
+            self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self._half)
+            self.backend_reason += f", {self._on_device.reason}"
+        except DeviceError as error:
+            self._use(load_on_host(), f"not {self.backend}: {error}")
+
+    def leave_device(self, why: str) -> int:
+        """Compute on the host from now on; how many ticks old the state is that could be saved from the device."""
+        lost = 0 if self._on_device is None else self._on_device.rescue(self._mirrored())
+        self._on_device = None
+        self._use(load_on_host(), why)
+        return lost
+
+    def _mirrored(self) -> dict[str, Array]:
+        """The host's copies of what the device computes, under the device's names."""
+        now = dict(zip(self.state_names, self._states, strict=True))
+        before, product = self._next_states[-1], self._products[:, :, 0]
+        return {**now, "before": before, "product": product, "velocity": self._velocity, "flips": self._flips}
+
+    def _fetch(self) -> None:
+        """Bring the host's copies up to date."""
+        if self._on_device is not None:
+            self._on_device.fetch(self._mirrored())
+
+    def _knobs(self) -> dict[str, Knob]:
+        raise NotImplementedError
+
+    def _store_couplings(self) -> None:
+        """Put the couplings into the form that the backend reads."""
+        if self._half:
+            for name in self.couplings:
+                self.weights[name][...] = rounded(self.weights[name])
+        packed = self._half and self._backend.half
+        self._stacks = [stored(self.weights[name]) if packed else self.weights[name] for name in self.couplings]
+
+    def _columns(self) -> list[Array]:
+        """The state arrays of the chain, each (L, B, 3, N); the last one is what the read-out and the force see."""
+        return [np.zeros((self.layout.layers, self.samples, 3, self.layout.neurons), self.dtype)]
+
+    def _initial_weights(self, rng: np.random.Generator, pixels: int, classes: int) -> dict[str, Array]:
+        neurons = self.layout.neurons
+        spread = math.sqrt(max(neurons, pixels) / pixels)
+        return {
+            "W_in": (semi_orthogonal(rng, neurons, pixels) * spread).astype(self.dtype),
+            "W_out": semi_orthogonal(rng, classes, neurons).astype(self.dtype),
+        }
+
+    def _advance(self, columns: int) -> None:
+        """Compute `_next_states` from `_states`."""
+        raise NotImplementedError
+
+    def _relaxation(self) -> float:
+        """omega of the next tick; 1 is plain."""
+        return 1.0
+
+    def _products_per_weight(self, nudged: bool) -> int:
+        """How many multiply-adds each weight of the couplings takes part in per tick and sample."""
+        raise NotImplementedError
+
+    def value(self, name: str) -> float:
+        """Where a knob stands."""
+        return self.parameters[name].value
+
+    def set_parameter(self, name: str, value: float | str) -> None:
+        """Move a knob; acts at the next tick. Raises KnobError."""
+        set_knob(self.parameters, name, value)
+        self._stirred = True
+        if name == "input_gain":
+            self._feed()
+        elif name == "noise":
+            self._drive[...] = self.weights["b"][:, None]
+        elif name == "dynamics":
+            self._lazy = None
+
+    def reset(self, seed: int) -> None:
+        """Back to rest (all states zero) with the same weights; `seed` starts the noise afresh."""
+        self._rng = np.random.default_rng((seed, 1))
+        for array in (*self._states, *self._next_states, self._aim, self._velocity, self._flips, self._sums):
+            array[...] = 0
+        if self._on_device is not None:
+            self._on_device.host_changed()
+        self._drive[...] = self.weights["b"][:, None]
+        self._lazy = None
+        self._stirred = True
+        self.ticks = 0
+        self.dense_flops = self.effective_flops = 0.0
+
+    def clamp(self, x: Array, labels: NDArray[np.int64] | None) -> None:
+        """Read encoded pictures x (samples, pixels); `labels` (samples,) are the classes to nudge towards.
+
+        `None` means the class that the network itself finds most likely. Raises ValueError.
+        """
+        if x.shape != self._x.shape:
+            raise ValueError(f"the input has shape {x.shape}, this network reads {self._x.shape}")
+        if not np.isfinite(x).all():
+            raise ValueError("the input holds NaN or infinity")
+        self._x[...] = x
+        self._labels = None if labels is None else np.asarray(labels)
+        self._feed()
+
+    def _feed(self) -> None:
+        self._inflow[...] = self.value("input_gain") * (self._x @ self.weights["W_in"].T)
+        self._stirred = True
+
+    def aim(self) -> None:
+        """Set the nudging force to -dC/ds_L at the free state of this moment."""
+        logits = self.logits()
+        labels = logits.argmax(-1) if self._labels is None else self._labels
+        error = -softmax(logits)
+        error[np.arange(self.samples), labels] += 1
+        np.matmul(error, self.weights["W_out"], out=self._aim)
+
+    def release(self) -> None:
+        """Put the nudged copies back onto the free one and take the force away."""
+        for state in (*self._states, *self._next_states):
+            state[:, :, 1:] = 0
+        self._aim[...] = 0
+        if self._on_device is not None:
+            self._on_device.release()
+        if self._lazy is not None:
+            self._lazy.release()
+
+    def tick(self, nudged: bool) -> None:
+        """Advance every layer once: the free copy, and the two nudged copies with it if `nudged`."""
+        noise = self.value("noise")
+        if noise > 0:
+            self._rng.standard_normal(out=self._noise, dtype=self.dtype)
+            np.multiply(self._noise, noise, out=self._drive)
+            self._drive += self.weights["b"][:, None]
+            self._stirred = True
+        columns = 3 if nudged else 1
+        dense = self._flops_per_product * self._products_per_weight(nudged)
+        way = self.parameters["dynamics"].choice
+        done = dense
+        if self._on_device is not None and way in self.on_device:
+            self._tick_on(self._on_device, columns)
+        else:
+            self._fetch()
+            if way == LAZY:
+                done = 2.0 * self._tick_lazily(columns)
+            else:
+                self._tick_on_host(columns)
+            if self._on_device is not None:
+                self._on_device.host_changed()
+        self.ticks += 1
+        self.dense_flops += dense
+        self.effective_flops += done
+
+    def _tick_on_host(self, columns: int) -> None:
+        if columns == 3:
+            np.multiply(self._aim, self.value("beta"), out=self._force)
+        self._advance(columns)
+        self._states, self._next_states = self._next_states, self._states
+
+    def _tick_on(self, device: ChainOnDevice, columns: int) -> None:
+        inputs = (self._drive, self._inflow) if self._stirred else None
+        knobs = self.value("sigma"), self._relaxation(), self.value("beta")
+        self._sums[...] = device.tick(self._mirrored(), self._aim, inputs, columns, *knobs)
+        self._stirred = False
+
+    def _tick_lazily(self, columns: int) -> float:
+        """An event-driven tick in place; the multiply-adds done."""
+        if self._lazy is None:
+            self._lazy = self.lazy_kind(self.weights, self._states[0], self._inflow)
+            self._stirred = True
+        lazy = self._lazy
+        if self._stirred:
+            lazy.set_thresholds(self.value("epsilon"), self.value("beta"))
+        pulled = False
+        if columns == 3:
+            force = self._aim * self.value("beta")
+            pulled = not np.array_equal(force, self._force)
+            self._force[...] = force
+        observed = (self._velocity, self._flips, self._sums)
+        done = lazy.tick(
+            self._drive, self._inflow, self._force, self.value("sigma"), self._states, observed,
+            columns, self._stirred, pulled,
+        )  # fmt: skip
+        self._stirred = False
+        return done
+
+    def observe(self) -> Observation:
+        """Reductions of the last tick."""
+        return Observation(self._sums, self.layout.neurons)
+
+    def channels(self, sample: int) -> tuple[Array, Array, Array]:
+        """Activation, velocity and nudge of one sample, each (L, N), signed."""
+        self._fetch()
+        stream = self._states[-1][:, sample]
+        return self._states[0][:, sample, 0], self._velocity[:, sample], (stream[:, 1] - stream[:, 2]) / 2
+
+    def skipped(self, sample: int) -> NDArray[np.bool_]:
+        """Where lazy ticks did no work in the last tick, (L, N)."""
+        if self._lazy is None:
+            return np.zeros((self.layout.layers, self.layout.neurons), bool)
+        return self._lazy.skipped[:, sample] > 0
+
+    def oscillating(self, sample: int) -> NDArray[np.bool_]:
+        """Where the velocity keeps changing its sign, (L, N)."""
+        self._fetch()
+        return self._flips[:, sample] >= OSCILLATING_TICKS
+
+    def logits(self) -> Array:
+        """Read-out of the free copy's top layer, (B, classes)."""
+        state = self._states[-1][-1, :, 0]
+        if self._on_device is not None and self._on_device.ahead:
+            state = self._on_device.top()
+        read_out: Array = state @ self.weights["W_out"].T
+        return read_out
+
+    def energy(self) -> NDArray[np.float64] | None:
+        """A chain has no energy unless it says so."""
+        return None
+
+    def decay_theory(self) -> float | None:
+        """No law for the credit's decay unless the chain says so."""
+        return None
+
+    def state_dict(self) -> dict[str, Array]:
+        """Weights by name."""
+        return dict(self.weights)
+
+    def load_state_dict(self, weights: dict[str, Array]) -> None:
+        """Take over weights of the same names and shapes; recurrent ones are clipped to spectral norm 1.
+
+        Raises ValueError naming the tensor that is missing, unknown, of the wrong shape or not finite.
+        """
+        missing = sorted(set(self.weights) - set(weights))
+        unknown = sorted(set(weights) - set(self.weights))
+        if missing or unknown:
+            raise ValueError(f"weights: missing {missing or 'none'}, unknown {unknown or 'none'}")
+        for name, new in weights.items():
+            if new.shape != self.weights[name].shape:
+                raise ValueError(f"weights: {name} has shape {new.shape}, expected {self.weights[name].shape}")
+            if not np.isfinite(new.astype(np.float64)).all():
+                raise ValueError(f"weights: {name} holds NaN or infinity")
+        for name, new in weights.items():
+            taken = new.astype(self.dtype)
+            if name in self.recurrent and spectral_norms(taken).max() > 1 + 1e-5:
+                taken = clip_singular_values(taken)
+            self.weights[name][...] = taken
+        self._store_couplings()
+        if self._on_device is not None:
+            self._on_device.load_weights(self.weights)
+        self._lazy = None
+        self._drive[...] = self.weights["b"][:, None]
+        self._feed()

@@ -1,0 +1,126 @@
+"""Presets: networks a user can load, one TOML file each, checked field by field before memory is touched."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+MAX_WEIGHT_BYTES = 4 * 2**30
+"""No preset may ask for more weight memory than this."""
+
+
+class PresetError(ValueError):
+    """A preset that cannot be used; the message names the file, the key, what was wrong and what is allowed."""
+
+
+class Preset(BaseModel):
+    """What a preset file may say. `knobs` are checked against the network's own knobs when it is built."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    title: Annotated[str, Field(min_length=1, max_length=120)]
+    description: str = ""
+    network: Literal["recursive", "hopfield"]
+    layers: Annotated[int, Field(ge=1, le=1000)]
+    neurons: Annotated[int, Field(ge=1, le=4096)]
+    dtype: Literal["float32", "float64"] = "float32"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    mode: Literal["clocked", "persistent"] = "clocked"
+    data: Literal["digits"] = "digits"
+    sample: Annotated[int, Field(ge=0)] = 0
+    weights: Literal["float16"] | None = None
+    weights_file: Path | None = None
+    ticks_per_second: Annotated[float, Field(ge=0, le=1e6)] = 60.0
+    knobs: dict[str, float | str] = Field(default_factory=dict)
+
+    @field_validator("neurons")
+    @classmethod
+    def _square(cls, value: int) -> int:
+        if math.isqrt(value) ** 2 != value:
+            raise ValueError("must be a square number such as 16, 64, 256 or 1024 (layers are shown as square grids)")
+        return value
+
+    @field_validator("weights_file")
+    @classmethod
+    def _safetensors(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".safetensors":
+            raise ValueError("must be a .safetensors file")
+        return value
+
+    @field_validator("knobs", mode="before")
+    @classmethod
+    def _numbers_or_names(cls, value: Any) -> Any:
+        for knob, asked in value.items() if isinstance(value, dict) else ():
+            if isinstance(asked, bool) or not isinstance(asked, int | float | str):
+                raise ValueError(f"{knob} must be a number or the name of a choice (got {asked!r})")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Preset:
+        matrices = 2 if self.network == "recursive" else 1
+        size = matrices * self.layers * self.neurons**2 * (4 if self.dtype == "float32" else 8)
+        if size > MAX_WEIGHT_BYTES:
+            raise ValueError(
+                f"{self.layers} layers of {self.neurons} neurons need {size / 2**30:.1f} GiB of weights; "
+                f"at most {MAX_WEIGHT_BYTES / 2**30:.0f} GiB are allowed"
+            )
+        return self
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "preset"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key; allowed are: {', '.join(k for k in Preset.model_fields if k != 'name')}"
+        elif problem["type"] not in ("value_error", "missing"):
+            message = f"{message} (got {problem['input']!r})"
+        lines.append(f"{source}: {key}: {message}")
+    return "\n".join(lines)
+
+
+def parse_preset(text: str, name: str, source: str, folder: Path | None = None) -> Preset:
+    """A preset from TOML text. `folder` is where a relative weights file is looked for."""
+    try:
+        table: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PresetError(f"{source}: not a TOML file: {error}") from None
+    if "name" in table:
+        raise PresetError(f"{source}: name: unknown key; a preset is named after its file")
+    try:
+        preset = Preset(name=name, **table)
+    except ValidationError as error:
+        raise PresetError(_explain(error, source)) from None
+    if preset.weights_file is not None and not preset.weights_file.is_absolute():
+        preset = preset.model_copy(update={"weights_file": (folder or Path()) / preset.weights_file})
+    return preset
+
+
+def shipped_presets() -> list[str]:
+    """Names of the presets that come with the program, sorted."""
+    return sorted(p.name.removesuffix(".toml") for p in files("presets").iterdir() if p.name.endswith(".toml"))
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """A shipped preset by name, or a TOML file by path. Raises PresetError with a message for the user."""
+    text = str(name_or_path)
+    if text in shipped_presets():
+        resource = files("presets") / f"{text}.toml"
+        return parse_preset(resource.read_text("utf-8"), text, f"presets/{text}.toml", Path(str(files("presets"))))
+    path = Path(text)
+    if path.suffix != ".toml":
+        raise PresetError(f"no preset named '{text}'; there are: {', '.join(shipped_presets())} (or give a .toml file)")
+    try:
+        content = path.read_text("utf-8")
+    except OSError as error:
+        raise PresetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise PresetError(f"{path}: not a TOML file: it is not UTF-8 text") from None
+    return parse_preset(content, path.stem, str(path), path.parent.resolve())

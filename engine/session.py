@@ -1,0 +1,254 @@
+"""A session: one network, its input, its phases and what is measured, ticked by whoever holds it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.build import build_network, load_data
+from engine.commands import (
+    Command,
+    LoadPreset,
+    Nudge,
+    Pause,
+    Reset,
+    SelectSample,
+    SetInput,
+    SetParameter,
+    SetTarget,
+    Step,
+    Throttle,
+)
+from engine.frame import NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame, Metrics, Phase
+from engine.knobs import Knob, KnobError, set_knob
+from engine.metrics import credit_decay, nudge_depth
+from engine.network import Network
+from engine.networks.chain import Chain, softmax
+from engine.phases import Clocked, Persistent, Schedule, phase_knobs
+from engine.preset import Preset, PresetError
+from kernels.backends import AUTO
+from kernels.cuda.device import DeviceError
+
+SATURATED_ABOVE = 0.97
+_NO_RESETTLING = ("beta", "tolerance", "t_free", "t_nudge", "hold", "advance")
+
+
+class Session:
+    """A network that runs: commands change it between ticks, `frame` publishes it. Not thread-safe by design.
+
+    Raises PresetError when the preset cannot be built (weights, knobs) and BackendError for the backend.
+    """
+
+    def __init__(self, preset: Preset, backend: str = AUTO) -> None:
+        self._backend_wanted = backend
+        self.paused = False
+        self.throttle = preset.ticks_per_second
+        self.steps_left = 0
+        """Ticks that are still owed while paused."""
+        self._nudge = True
+        self._epoch = 0
+        self._load(preset)
+
+    def _load(self, preset: Preset) -> None:
+        network = build_network(preset, self._backend_wanted)
+        phases = phase_knobs()
+        set_knob(phases, "persistent", float(preset.mode == "persistent"))
+        for name, value in preset.knobs.items():
+            try:
+                if name in phases:
+                    set_knob(phases, name, value)
+                else:
+                    set_knob({**network.parameters, **phases}, name, value)
+                    network.set_parameter(name, value)
+            except KnobError as error:
+                raise PresetError(f"{preset.name}: knobs: {error}") from None
+        self.preset = preset
+        self.network: Network = network
+        self._phase_knobs = phases
+        self._data = load_data(preset)
+        self.throttle = preset.ticks_per_second
+        self._label: int | None
+        self._clamp_sample(preset.sample)
+        self._start_afresh()
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend in use."""
+        return self.network.backend
+
+    @property
+    def backend_reason(self) -> str:
+        """What it computes with, and if it is not the first choice, why."""
+        return self.network.backend_reason
+
+    def leave_device(self, error: DeviceError) -> str:
+        """Pause and go on without the device that has failed; what to tell the person.
+
+        The state is that of the last tick if it could still be read. Otherwise it is the newest copy on the host, and
+        the free phase starts anew from there. Presets loaded later stay on the host too.
+        """
+        failed = self.backend
+        assert isinstance(self.network, Chain)
+        lost = self.network.leave_device(f"{failed} failed: {error}")
+        self._backend_wanted = self.backend
+        if lost:
+            self._schedule.begin(self.network)
+        self.paused, self.steps_left = True, 0
+        kept = f"the state of {lost} ticks ago" if lost else "the state it had"
+        return f"{failed} failed ({error}). Paused with {kept}; Play goes on with {self.backend}."
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the next tick belongs to."""
+        return self._schedule.phase
+
+    def _start_afresh(self) -> None:
+        self.done = False
+        """Whether the hold of this sample was over at the last tick."""
+        self.network.reset(self.preset.seed)
+        self._epoch += 1
+        self._schedule: Schedule = self._new_schedule()
+        self.network.reset(self.preset.seed)
+        self._timed_from = (time.perf_counter(), 0)
+        self._ticks_per_second = 0.0
+        self._gather_knobs()
+
+    def _new_schedule(self) -> Schedule:
+        kind = Persistent if self._phase_knobs["persistent"].value else Clocked
+        return kind(self.network, self._nudge)
+
+    def _gather_knobs(self) -> None:
+        self.knobs: dict[str, Knob] = {**self.network.parameters, **self._phase_knobs}
+
+    def _clamp_sample(self, index: int) -> None:
+        self._sample: int | None = index % len(self._data.images)
+        self._clamp(self._data.images[self._sample], int(self._data.labels[self._sample]))
+
+    def _clamp(self, image: NDArray[np.float32], label: int | None) -> None:
+        shape = self._data.images.shape[1:]
+        if image.shape != shape:
+            raise ValueError(f"a picture of {shape[0]} x {shape[1]} pixels is needed, got shape {image.shape}")
+        self.network.clamp(self._data.encode(image)[None], None if label is None else np.array([label]))
+        self._image = np.array(image, np.float32)
+        self._label = label
+
+    def apply(self, command: Command) -> None:
+        """Carry out one command. Raises ValueError (PresetError, KnobError, ...) and is then unchanged."""
+        match command:
+            case SetParameter(name, value):
+                self._set_parameter(name, value)
+            case LoadPreset(preset):
+                self._load(preset)
+            case SelectSample(index):
+                self._clamp_sample(index)
+                self._schedule.begin(self.network)
+            case SetInput(image, label):
+                self._clamp(image, label)
+                self._sample = None
+                self._schedule.begin(self.network)
+            case SetTarget(label):
+                if not 0 <= label < self._data.classes:
+                    raise ValueError(f"class {label} does not exist; there are 0 to {self._data.classes - 1}")
+                self._clamp(self._image, label)
+                self._schedule.begin(self.network)
+            case Pause(on):
+                self.paused, self.steps_left = on, 0
+            case Step(count):
+                self.paused, self.steps_left = True, self.steps_left + count
+            case Reset():
+                self._start_afresh()
+            case Nudge(on):
+                self._nudge = on
+                self._schedule.switch_nudge(self.network, on)
+            case Throttle(ticks_per_second):
+                if not 0 <= ticks_per_second < float("inf"):
+                    raise ValueError(f"throttle {ticks_per_second:g} is not a number of ticks per second")
+                self.throttle = ticks_per_second
+
+    def _set_parameter(self, name: str, value: float | str) -> None:
+        if name in self._phase_knobs:
+            set_knob(self._phase_knobs, name, value)
+            if name == "persistent":
+                self._schedule = self._new_schedule()
+        else:
+            set_knob(dict(self.knobs), name, value)
+            self.network.set_parameter(name, value)
+        if name not in _NO_RESETTLING:
+            self._schedule.begin(self.network)
+        self._gather_knobs()
+
+    def tick(self) -> None:
+        """Advance the network once; go to the next sample when its time has come."""
+        self.done = self._schedule.tick(self.network, self.knobs)
+        if self.done and self.knobs["advance"].value and self._sample is not None:
+            self._clamp_sample(self._sample + 1)
+            self._schedule.begin(self.network)
+
+    def _measured_speed(self) -> float:
+        now, (since, ticks) = time.perf_counter(), self._timed_from
+        if now - since > 0.25:
+            self._ticks_per_second = (self.network.ticks - ticks) / (now - since)
+            self._timed_from = (now, self.network.ticks)
+        return self._ticks_per_second
+
+    def frame(self) -> Frame:
+        """Everything a view needs, copied out."""
+        network, schedule = self.network, self._schedule
+        activation, velocity, nudge = (np.array(c, np.float32) for c in network.channels(0))
+        saturated = np.abs(activation) > SATURATED_ABOVE
+        oscillating = network.oscillating(0)
+        unsound = ~(np.isfinite(activation) & np.isfinite(velocity) & np.isfinite(nudge))
+        bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
+        flags = np.zeros(saturated.shape, np.uint8)
+        for bit, where in bits:
+            flags[where] |= bit
+        seen = network.observe()
+        rms_nudge = seen.rms_nudge[:, 0]
+        depth = nudge_depth(rms_nudge, schedule.floor)
+        energy = network.energy()
+        velocity_max = float(seen.velocity_max[0])
+        metrics = Metrics(
+            phase=schedule.phase,
+            phase_ticks=schedule.phase_ticks,
+            settled=bool(velocity_max < self.knobs["tolerance"].value and network.ticks > 0),
+            t_relax=schedule.relaxing.of_batch,
+            t_nudge=schedule.nudging.of_batch,
+            d_nudge=depth,
+            nudge_floor=schedule.floor,
+            velocity_max=velocity_max,
+            rms_activation=seen.rms_activation[:, 0].astype(np.float32),
+            rms_velocity=seen.rms_velocity[:, 0].astype(np.float32),
+            rms_nudge=rms_nudge.astype(np.float32),
+            saturated_share=float(saturated.mean()),
+            oscillating_share=float(oscillating.mean()),
+            finite=seen.finite,
+            energy=None if energy is None else float(energy[0]),
+            credit_decay=credit_decay(rms_nudge, depth),
+            decay_theory=network.decay_theory(),
+            dense_flops=network.dense_flops,
+            effective_flops=network.effective_flops,
+            ticks_per_second=self._measured_speed(),
+            probabilities=softmax(network.logits()[0]).astype(np.float32),
+        )
+        return Frame(
+            tick=network.ticks,
+            preset=self.preset.name,
+            layout=network.layout,
+            activation=activation,
+            velocity=velocity,
+            nudge=nudge,
+            flags=flags,
+            metrics=metrics,
+            knobs=self.knobs,
+            sample=self._sample,
+            image=self._image,
+            label=self._label,
+            paused=self.paused,
+            nudging=self._nudge,
+            seed=self.preset.seed,
+            backend=network.backend,
+            backend_reason=network.backend_reason,
+            epoch=self._epoch,
+        )

@@ -1,0 +1,146 @@
+"""The engine thread: owns a session, carries out commands between ticks, publishes the newest frame."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from engine.commands import Command
+from engine.frame import Frame
+from engine.mailbox import Mailbox
+from engine.preset import Preset
+from engine.session import Session
+from kernels.backends import AUTO
+from kernels.cuda.device import DeviceError
+
+T = TypeVar("T")
+FRAME_INTERVAL = 1 / 120
+"""Seconds between two published frames at the least; a view asks for no more."""
+_log = logging.getLogger(__name__)
+
+
+class EngineThread:
+    """Runs a session until stopped.
+
+    `mailbox` holds the newest frame, `errors` the newest message for the person; after an exception the engine is
+    paused and goes on serving commands. If a device fails, the session moves to the host, paused. The constructor
+    builds the network and raises what `Session` raises.
+    """
+
+    def __init__(self, preset: Preset, backend: str = AUTO) -> None:
+        self.mailbox: Mailbox[Frame] = Mailbox()
+        self.errors: Mailbox[str] = Mailbox()
+        self._session = Session(preset, backend)
+        self._commands: deque[Command] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend in use."""
+        return self._session.backend
+
+    @property
+    def backend_reason(self) -> str:
+        """What it computes with, and if it is not the first choice, why."""
+        return self._session.backend_reason
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def send(self, command: Command) -> None:
+        """Queue a command; it is carried out before the next tick."""
+        self._commands.append(command)
+        self._wake.set()
+
+    def stop(self, timeout: float = 2.0) -> bool:
+        """Stop and join; False if the thread did not end within `timeout` seconds."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _report(self, doing: str, error: Exception) -> None:
+        if isinstance(error, ValueError):
+            self.errors.put(str(error))
+        else:
+            _log.exception("engine: %s", doing)
+            self.errors.put(f"The engine is paused: {doing} failed with {type(error).__name__}: {error}")
+
+    def _leave_device(self, error: DeviceError) -> None:
+        _log.warning("engine: %s", error)
+        self.errors.put(self._session.leave_device(error))
+
+    def _on_any_device(self, do: Callable[[], T]) -> T:
+        """`do`, and if the device fails in it, once more on the host."""
+        try:
+            return do()
+        except DeviceError as error:
+            self._leave_device(error)
+            return do()
+
+    def _obey(self) -> bool:
+        """Carry out all waiting commands; whether there were any."""
+        obeyed = False
+        while self._commands and not self._stopping:
+            command = self._commands.popleft()
+            obeyed = True
+            try:
+                self._on_any_device(partial(self._session.apply, command))
+            except Exception as error:
+                self._report(type(command).__name__, error)
+        return obeyed
+
+    def _tick(self) -> None:
+        session = self._session
+        try:
+            session.tick()
+        except DeviceError as error:
+            self._leave_device(error)
+            return
+        except Exception as error:
+            session.paused, session.steps_left = True, 0
+            self._report("a tick", error)
+            return
+        if session.paused:
+            session.steps_left -= 1
+
+    def _publish(self) -> None:
+        try:
+            self.mailbox.put(self._on_any_device(self._session.frame))
+        except Exception as error:
+            self._session.paused = True
+            self._report("a frame", error)
+
+    def _run(self) -> None:
+        session = self._session
+        published = due = time.perf_counter()
+        self._publish()
+        while not self._stopping:
+            self._wake.clear()
+            changed = self._obey()
+            if session.paused and not session.steps_left:
+                if changed:
+                    self._publish()
+                if not self._commands and not self._stopping:
+                    self._wake.wait()
+                due = time.perf_counter()
+                continue
+            self._tick()
+            now = time.perf_counter()
+            last_step = session.paused and not session.steps_left  # or an exception has paused it
+            if last_step or (self.mailbox.empty and now - published >= FRAME_INTERVAL):
+                self._publish()
+                published = now
+            if session.throttle > 0:
+                due = max(due + 1 / session.throttle, now - 0.1)
+                if due > now and not self._commands:
+                    self._wake.wait(due - now)

@@ -1,0 +1,100 @@
+"""Every action of the window as one record; menus, toolbar, palette and shortcut page are made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtWidgets import QWidget
+
+from observatory.panels.icons import icon
+
+Menu = Literal["File", "Run", "Input", "View", "Record", "Help"]
+MENUS: tuple[Menu, ...] = ("File", "Run", "Input", "View", "Record", "Help")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """One thing a person can do.
+
+    `call` is the dotted name of the window's method that does it; `keys` lists shortcuts, the main one first.
+    """
+
+    call: str
+    menu: Menu
+    text: str
+    tip: str
+    keys: tuple[str, ...]
+    icon: str = ""
+    toolbar: bool = False
+    checkable: bool = False
+
+    @property
+    def tooltip(self) -> str:
+        """The tip with its main shortcut."""
+        return f"{self.tip}  ({self.keys[0]})"
+
+
+ACTIONS: tuple[ActionInfo, ...] = (
+    ActionInfo("open_preset", "File", "Open preset…", "Open a preset file (TOML)", ("Ctrl+O",), "open"),
+    ActionInfo("close", "File", "Quit", "Close the observatory", ("Ctrl+Q",), "quit"),
+    ActionInfo(
+        "toggle_play", "Run", "Play / pause", "Let the network tick, or hold it still", ("Space",), "pause", True
+    ),
+    ActionInfo("step_one", "Run", "One step", "Advance by one tick, then pause", (".",), "step", True),
+    ActionInfo("step_ten", "Run", "Ten steps", "Advance by ten ticks, then pause", ("K", "Shift+."), "step-ten", True),
+    ActionInfo("reset", "Run", "Reset", "Back to rest: same weights, same input", ("R",), "reset", True),
+    ActionInfo("toggle_nudge", "Run", "Nudge", "Switch the nudge on or off", ("N",), "nudge", True, True),
+    ActionInfo("input.previous", "Input", "Previous sample", "Clamp the previous digit", ("Left",), "previous"),
+    ActionInfo("input.next", "Input", "Next sample", "Clamp the next digit", ("Right",), "next"),
+    ActionInfo("input.random", "Input", "Random sample", "Clamp a digit picked at random", ("D",), "random"),
+    ActionInfo("input.pad.clear", "Input", "Clear the pad", "Wipe the drawing pad", ("C",), "clear"),
+    ActionInfo("canvas.fit", "View", "Fit all layers", "Show every layer", ("0",), "fit", True),
+    ActionInfo(
+        "full_screen", "View", "Full screen", "Fill the screen, or leave it", ("F", "F11"), "fullscreen", True, True
+    ),
+    ActionInfo(
+        "docks.arrange", "View", "Default layout", "Put all panels back in their places", ("Ctrl+Shift+L",), "layout"
+    ),
+    ActionInfo("recording.toggle", "Record", "Record video", "Start or stop recording", ("V",), "record", True, True),
+    ActionInfo("recording.screenshot", "Record", "Screenshot", "Save a picture (PNG)", ("Alt+S",), "camera", True),
+    ActionInfo(
+        "recording.open_folder",
+        "Record",
+        "Show recordings folder",
+        "Open the folder of videos and pictures",
+        ("Ctrl+Shift+O",),
+        "folder",
+    ),
+    ActionInfo("command_palette", "Help", "Command palette…", "Find an action by typing", ("Ctrl+Shift+P",), "palette"),
+    ActionInfo("shortcuts", "Help", "Keyboard shortcuts", "List every key", ("F1",), "keyboard"),
+)
+
+
+def build_actions(window: QWidget) -> dict[str, QAction]:
+    """One QAction per record, keyed by `call`, connected to `window` (they must exist by now)."""
+    actions: dict[str, QAction] = {}
+    for info in ACTIONS:
+        action = QAction(icon(info.icon), info.text, window)
+        action.setToolTip(info.tooltip)
+        action.setStatusTip(info.tip)
+        action.setShortcuts([QKeySequence(key) for key in info.keys])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setCheckable(info.checkable)
+        action.triggered.connect(_caller(window, info.call))
+        window.addAction(action)
+        actions[info.call] = action
+    return actions
+
+
+def _caller(window: QWidget, name: str) -> Callable[[bool], None]:
+    method = attrgetter(name)(window)
+
+    def call(_checked: bool = False) -> None:
+        method()
+
+    return call

@@ -1,0 +1,1 @@
+"""Everything that draws with OpenGL; the only folder that imports vispy."""

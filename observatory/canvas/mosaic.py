@@ -1,0 +1,313 @@
+"""The synapse eye as a widget: pan, zoom, hover and click over the mosaic of layers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+from PyQt6 import sip
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QWidget
+from vispy import app, gloo
+
+from engine.frame import Frame
+from observatory.canvas.geometry import Camera, Grid, Size, best_columns
+from observatory.canvas.lifetime import ContextLifetime
+from observatory.canvas.pointer import LeaveWatch, Neuron
+from observatory.canvas.renderer import PAGE, MosaicRenderer, View
+from observatory.view import Exposure, ViewSettings
+
+_CLICK_SLACK = 5
+"""A press that moved no more logical pixels than this is a click, not a drag."""
+_WHEEL_FACTOR = 1.2
+_ARROW_PIXELS = 80
+_ARROWS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
+
+
+class MosaicCanvas(app.Canvas):  # type: ignore[misc]
+    """All layers of the newest frame; `native` is the QWidget to put into a layout.
+
+    Drag pans, the wheel zooms about the pointer, a click zooms on a layer, another click, a double click or Escape
+    shows all again; arrows, + and - do the same from the keyboard. While the widget is hidden nothing is uploaded.
+    """
+
+    hovered: ClassVar[Signal] = Signal(object)
+    """The Neuron under the pointer, or None; also when its values change."""
+    layer_clicked: ClassVar[Signal] = Signal(int)
+    """A layer, counted from 1, on which the view zooms."""
+
+    def __init__(self, settings: ViewSettings, parent: QWidget | None = None) -> None:
+        application = app.Application("pyqt6")
+        super().__init__(app=application, parent=parent, size=(960, 600), show=False, autoswap=False, dpi=96)
+        self._settings = settings
+        self._renderer = MosaicRenderer()
+        self._exposure = Exposure()
+        self._frame: Frame | None = None
+        self._camera: Camera | None = None
+        self._layer: int | None = None
+        self._pointer: tuple[float, float] | None = None
+        self._neuron: Neuron | None = None
+        self._press: tuple[float, float] | None = None
+        self._drag: tuple[float, float] | None = None
+        self.events.draw.ignore_callback_errors = False
+        self._widget.setMinimumSize(160, 120)
+        self._widget.setCursor(Qt.CursorShape.CrossCursor)
+        self._lifetime = ContextLifetime(self._release)
+        self._leave = LeaveWatch(self._widget, lambda: self.point_at(None))
+        settings.changed.connect(self._redraw)
+
+    # what the window calls
+
+    @property
+    def exposure(self) -> Exposure:
+        """The automatic exposure as it is now."""
+        return self._exposure
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the whole mosaic is shown."""
+        return self._camera is None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Show a frame at the next repaint; its arrays must not be written again."""
+        if self._frame is not None and frame.layout != self._frame.layout:
+            self.fit()
+        self._frame = frame
+        self._exposure.observe(frame)
+        self._hover()
+        self.update()
+
+    def update(self, event: Any = None) -> None:
+        """Ask for a repaint; nothing happens once the widget has been deleted by its owner."""
+        if self._backend is not None and not sip.isdeleted(self._widget):
+            super().update(event)
+
+    def close(self) -> None:
+        """Give everything back; it does no harm when the widget is already gone."""
+        self._settings.changed.disconnect(self._redraw, missing_ok=True)
+        if not sip.isdeleted(self._widget):
+            super().close()
+
+    def fit(self) -> None:
+        """Show the whole mosaic."""
+        self._camera = self._layer = None
+        self._redraw()
+
+    def zoom_to(self, layer: int) -> None:
+        """Show one layer, counted from 1; nothing happens where there is no such layer."""
+        grid = self._grid()
+        if grid is None or not 1 <= layer <= grid.layout.layers:
+            return
+        self._camera = Camera.on_layer(grid, layer, self._pixels)
+        self._layer = layer
+        self._redraw()
+
+    def capture(self, size: Size) -> NDArray[np.uint8]:
+        """The picture at an exact size, uint8 (height, width, 3), without the pointer's marks.
+
+        A fitted mosaic is laid out anew for that size; a zoomed one keeps its middle. Raises RuntimeError before
+        the widget was shown.
+        """
+        if not self._widget.isValid():
+            raise RuntimeError("the canvas has no OpenGL context before it is shown")
+        width, height = size
+        frame, grid = self._frame, self._grid(size)
+        if frame is None or grid is None:
+            return np.full((height, width, 3), np.rint(np.array(PAGE) * 255), np.uint8)
+        camera = self._camera
+        if camera is not None:
+            now = self._pixels
+            camera = Camera(camera.x, camera.y, camera.cell * min(width / now[0], height / now[1]))
+        self.set_current()
+        view = View(grid, camera or Camera.fit(grid, size), size)
+        return self._renderer.read(frame, self._settings, self._exposure, view)
+
+    def neuron_at(self, x: float, y: float) -> Neuron | None:
+        """The neuron at logical pixel (x, y) of the widget."""
+        frame, grid = self._frame, self._grid()
+        if frame is None or grid is None:
+            return None
+        place = grid.neuron_at(*self._world(grid, x, y))
+        if place is None:
+            return None
+        layer, row, column = place
+        at = layer - 1, row * grid.layout.width + column
+        return Neuron(
+            layer,
+            row,
+            column,
+            float(frame.activation[at]),
+            float(frame.velocity[at]),
+            float(frame.nudge[at]),
+            int(frame.flags[at]),
+        )
+
+    def position_of(self, layer: int) -> tuple[float, float]:
+        """The middle of a layer's tile in logical pixels; raises LookupError before the first frame."""
+        grid = self._grid()
+        if grid is None:
+            raise LookupError("no frame has been shown yet")
+        left, top = grid.tile(layer)
+        middle = left + grid.layout.width / 2, top + grid.layout.height / 2
+        x, y = self._seen(grid).to_screen(*middle, self._pixels)
+        return x / self._ratio, y / self._ratio
+
+    def point_at(self, position: tuple[float, float] | None) -> None:
+        """The pointer is at this logical pixel, or (None) elsewhere."""
+        before = self._hover_layer()
+        self._pointer = position
+        self._hover()
+        if self._hover_layer() != before:
+            self.update()
+
+    # vispy's events
+
+    def on_draw(self, event: Any) -> None:
+        """Paint the newest frame."""
+        gloo.set_viewport(0, 0, *self._pixels)
+        gloo.set_clear_color((*PAGE, 1.0))
+        frame, grid = self._frame, self._grid()
+        if frame is None or grid is None:
+            gloo.clear()
+            return
+        view = View(grid, self._seen(grid), self._pixels, self._hover_layer() or 0)
+        self._renderer.draw(frame, self._settings, self._exposure, view)
+
+    def on_initialize(self, event: Any) -> None:
+        """A context was made, at first or after undocking; its objects go when it goes."""
+        self._lifetime.watch(self._widget.context())
+
+    def on_resize(self, event: Any) -> None:
+        """Keep a zoomed layer in view."""
+        grid = self._grid()
+        if grid is not None and self._layer is not None:
+            self._camera = Camera.on_layer(grid, self._layer, self._pixels)
+
+    def on_mouse_press(self, event: Any) -> None:
+        """Begin a click or a drag."""
+        if event.button in (1, 3):
+            self._press = self._drag = (float(event.pos[0]), float(event.pos[1]))
+            event.handled = True
+
+    def on_mouse_move(self, event: Any) -> None:
+        """Drag the picture, or say which neuron is under the pointer."""
+        x, y = float(event.pos[0]), float(event.pos[1])
+        if self._drag is not None and self._press is not None:
+            slack = max(abs(x - self._press[0]), abs(y - self._press[1]))
+            if self._drag != self._press or slack > _CLICK_SLACK:
+                self._pan(x - self._drag[0], y - self._drag[1])
+                self._drag = (x, y)
+        self.point_at((x, y))
+        event.handled = True
+
+    def on_mouse_release(self, event: Any) -> None:
+        """End a drag; without one, zoom on the layer or show all again."""
+        clicked = self._press is not None and self._drag == self._press
+        self._press = self._drag = None
+        if clicked and event.button == 1:
+            self._click(float(event.pos[0]), float(event.pos[1]))
+        event.handled = True
+
+    def on_mouse_double_click(self, event: Any) -> None:
+        """Show all."""
+        self._press = self._drag = None
+        self.fit()
+        event.handled = True
+
+    def on_mouse_wheel(self, event: Any) -> None:
+        """Zoom about the pointer."""
+        self._zoom(_WHEEL_FACTOR ** float(event.delta[1]), float(event.pos[0]), float(event.pos[1]))
+        event.handled = True
+
+    def on_key_press(self, event: Any) -> None:
+        """Arrows pan, + and - zoom, Escape and Home show all; other keys are left to the window."""
+        name = event.key.name if event.key is not None else ""
+        middle = self._widget.width() / 2, self._widget.height() / 2
+        if name in _ARROWS and not self.fitted:
+            self._pan(*(step * _ARROW_PIXELS for step in _ARROWS[name]))
+        elif event.text in ("+", "="):
+            self._zoom(_WHEEL_FACTOR, *middle)
+        elif event.text == "-":
+            self._zoom(1 / _WHEEL_FACTOR, *middle)
+        elif name in ("Escape", "Home") and not self.fitted:
+            self.fit()
+        else:
+            return
+        event.handled = True
+
+    # the parts
+
+    @property
+    def _widget(self) -> Any:
+        return self.native
+
+    @property
+    def _ratio(self) -> float:
+        return float(self._widget.devicePixelRatioF())
+
+    @property
+    def _pixels(self) -> Size:
+        ratio = self._ratio
+        return max(round(self._widget.width() * ratio), 1), max(round(self._widget.height() * ratio), 1)
+
+    def _grid(self, size: Size | None = None) -> Grid | None:
+        if self._frame is None:
+            return None
+        layout = self._frame.layout
+        fresh = size if size is not None and self._camera is None else self._pixels
+        return Grid(layout, min(self._settings.columns, layout.layers) or best_columns(layout, fresh))
+
+    def _seen(self, grid: Grid) -> Camera:
+        return self._camera or Camera.fit(grid, self._pixels)
+
+    def _world(self, grid: Grid, x: float, y: float) -> tuple[float, float]:
+        return self._seen(grid).to_world(x * self._ratio, y * self._ratio, self._pixels)
+
+    def _redraw(self) -> None:
+        self.update()
+
+    def _release(self) -> None:
+        self._renderer.release()
+        self.context.glir.flush(self.context.shared.parser)
+
+    def _hover_layer(self) -> int | None:
+        grid = self._grid()
+        if grid is None or self._pointer is None:
+            return None
+        return grid.layer_at(*self._world(grid, *self._pointer))
+
+    def _hover(self) -> None:
+        neuron = self.neuron_at(*self._pointer) if self._pointer is not None else None
+        if neuron != self._neuron:
+            self._neuron = neuron
+            self.hovered.emit(neuron)
+
+    def _move_to(self, camera: Camera, grid: Grid) -> None:
+        held = camera.held(grid, self._pixels)
+        self._camera = None if held == Camera.fit(grid, self._pixels) else held
+        self._layer = None
+        self._redraw()
+
+    def _pan(self, dx: float, dy: float) -> None:
+        grid = self._grid()
+        if grid is not None:
+            self._move_to(self._seen(grid).panned(dx * self._ratio, dy * self._ratio), grid)
+
+    def _zoom(self, factor: float, x: float, y: float) -> None:
+        grid = self._grid()
+        if grid is not None:
+            camera = self._seen(grid).zoomed(factor, x * self._ratio, y * self._ratio, self._pixels)
+            self._move_to(camera, grid)
+
+    def _click(self, x: float, y: float) -> None:
+        grid = self._grid()
+        if grid is None:
+            return
+        layer = grid.layer_at(*self._world(grid, x, y))
+        if layer is None or layer == self._layer:
+            self.fit()
+            return
+        self.zoom_to(layer)
+        self.layer_clicked.emit(layer)

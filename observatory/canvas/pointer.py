@@ -1,0 +1,37 @@
+"""What is under the pointer, and when it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PyQt6.QtCore import QEvent, QObject
+from PyQt6.QtWidgets import QWidget
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """The neuron under the pointer: layer counts from 1, row and column from 0; the values are signed."""
+
+    layer: int
+    row: int
+    column: int
+    activation: float
+    velocity: float
+    nudge: float
+    flags: int
+
+
+class LeaveWatch(QObject):
+    """Calls back when the pointer leaves a widget, which vispy does not tell. Lives as long as the widget."""
+
+    def __init__(self, widget: QWidget, left: Callable[[], None]) -> None:
+        super().__init__(widget)
+        self._left = left
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look at an event and let it pass."""
+        if event is not None and event.type() == QEvent.Type.Leave:
+            self._left()
+        return False

@@ -1,0 +1,99 @@
+"""`observatory probe`: settle, nudge, settle again and print what was measured. No graphics."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from observatory.commands.columns import print_columns
+from observatory.commands.errors import refusals_are_usage_errors
+from observatory.commands.parser import (
+    Subcommands,
+    add_backend,
+    add_command,
+    add_overrides,
+    natural_number,
+    positive_integer,
+)
+
+MAX_TICKS = 2000
+
+_EXAMPLES = """\
+  observatory probe deep-100
+  observatory probe deep-100 --set sigma=1.5 --max-ticks 2000
+  observatory probe hopfield-100 --set sigma=0.95 --sample 7 --json
+"""
+
+
+def add(subcommands: Subcommands) -> None:
+    """Describe the command's arguments."""
+    parser = add_command(subcommands, "probe", "settle, nudge, settle again and print what was measured", _EXAMPLES)
+    parser.add_argument("preset", metavar="PRESET", help="a preset's name or a .toml file")
+    add_overrides(parser)
+    parser.add_argument("--sample", type=natural_number, metavar="I", help="index of the digit (the preset's own)")
+    parser.add_argument(
+        "--max-ticks",
+        type=positive_integer,
+        default=MAX_TICKS,
+        metavar="N",
+        help=f"give up settling after N ticks ({MAX_TICKS})",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with every layer")
+    add_backend(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table or the JSON object."""
+    from engine.preset import load_preset
+    from engine.probe import probe
+
+    with refusals_are_usage_errors():
+        preset = load_preset(arguments.preset)
+        report = probe(
+            preset, dict(arguments.overrides), arguments.sample, arguments.max_ticks, backend=arguments.backend
+        )
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print_report(report)
+    return 0
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """The probe's result as two columns on stdout."""
+    saved = 1 - report["effective_flops"] / report["dense_flops"]
+    rows = {
+        "preset": f"{report['preset']} ({report['network']})",
+        "size": f"{report['layers']} layers of {report['neurons']} neurons",
+        "backend": f"{report['backend']}, {report['dtype']}",
+        "sigma, beta": f"{report['sigma']:g}, {report['beta']:g}",
+        "settled": _after(report["t_relax"]),
+        "nudge settled": _after(report["t_nudge"]),
+        "nudge reaches": f"{report['d_nudge']} of {report['layers']} layers",
+        "nudge RMS": _profile(report["nudge_rms"]),
+        "credit ratio": f"{_number(report['credit_ratio'])} (layer 1 over layer {report['layers']})",
+        "largest velocity": _number(report["velocity_max"]),
+        "saturated": f"{report['saturated_share']:.1%} of the neurons",
+        "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
+        "ticks": f"{report['ticks']} at {report['ticks_per_second']:,.0f} a second",
+        "work": f"{report['effective_flops']:.3g} FLOPs of {report['dense_flops']:.3g} dense ({saved:.0%} saved)",
+    }
+    print_columns(rows)
+
+
+def _after(ticks: int | None) -> str:
+    return "no" if ticks is None else f"after {ticks} ticks"
+
+
+def _profile(rms: list[float]) -> str:
+    """A few layers of the profile, from the bottom to the top."""
+    top = len(rms)
+    layers = sorted({1, (top + 3) // 4, (top + 1) // 2, (3 * top + 3) // 4, top})
+    return ", ".join(f"{_number(rms[layer - 1])} (layer {layer})" for layer in layers)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,74 @@
+"""Four traces over ticks: largest velocity, T relax, D nudge and ticks per second."""
+
+from __future__ import annotations
+
+import math
+
+import pyqtgraph as pg
+from PyQt6.QtWidgets import QGridLayout, QWidget
+
+from engine.frame import Frame
+from observatory import palette
+from observatory.panels.plots import quiet_plot
+from observatory.panels.ring import Ring
+
+LENGTH = 900
+_TRACES = (
+    ("velocity", palette.GREEN, True, "Largest velocity of any neuron"),
+    ("T relax", palette.ACCENT, False, "Ticks until the free phase rested"),
+    ("D nudge", palette.BLUE, False, "Layers that the nudge reaches, counted from the top"),
+    ("ticks/s", palette.TEXT, False, "Ticks of the network per second"),
+)
+
+
+class TracesPanel(QWidget):
+    """`observe` stores a frame's figures; `redraw` shows them."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.ring = Ring(LENGTH, 1 + len(_TRACES))
+        self._epoch = -1
+        self._tick = -1
+        self._drawn: tuple[int, int] | None = None
+        grid = QGridLayout(self)
+        grid.setContentsMargins(2, 2, 2, 2)
+        grid.setSpacing(2)
+        self.plots: list[pg.PlotWidget] = []
+        self.curves: list[pg.PlotDataItem] = []
+        for i, (title, colour, log_values, tip) in enumerate(_TRACES):
+            plot = quiet_plot(title, log_values)
+            plot.setToolTip(tip)
+            self.plots.append(plot)
+            self.curves.append(plot.plot(pen=pg.mkPen(colour, width=1.4), connect="finite"))
+            grid.addWidget(plot, i // 2, i % 2)
+        self.setMinimumSize(200, 130)
+
+    def observe(self, frame: Frame) -> None:
+        """Remember this frame's figures; a new epoch starts afresh, a frame seen before is passed over."""
+        if frame.epoch != self._epoch:
+            self._epoch = frame.epoch
+            self.ring.clear()
+        elif frame.tick == self._tick:
+            return
+        self._tick = frame.tick
+        metrics = frame.metrics
+        self.ring.push(
+            (
+                float(frame.tick),
+                math.log10(metrics.velocity_max) if 0 < metrics.velocity_max < math.inf else math.nan,
+                math.nan if metrics.t_relax is None else float(metrics.t_relax),
+                float(metrics.d_nudge),
+                metrics.ticks_per_second,
+            )
+        )
+
+    def redraw(self) -> None:
+        """Show what was observed since the last call."""
+        if self._drawn == (self._epoch, self._tick):
+            return
+        self._drawn = (self._epoch, self._tick)
+        rows = self.ring.rows()
+        for i, curve in enumerate(self.curves):
+            curve.setData(rows[:, 0], rows[:, i + 1])
+        for plot in self.plots:
+            plot.viewport().update()

@@ -1,0 +1,336 @@
+"""The window: the canvas in the middle, panels round it, and the methods behind every action."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QByteArray, QSize, Qt, QTimer
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PyQt6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
+
+from engine.commands import (
+    LoadPreset,
+    Nudge,
+    Pause,
+    Reset,
+    SelectSample,
+    SetInput,
+    SetParameter,
+    SetTarget,
+    Step,
+    Throttle,
+)
+from engine.frame import Frame
+from engine.preset import Preset, PresetError, load_preset
+from observatory.actions import ACTIONS, build_actions
+from observatory.canvas.mosaic import MosaicCanvas
+from observatory.capture import Capture
+from observatory.controller import Controller, Engine
+from observatory.docks import Docks
+from observatory.menus import fill_menus, fill_toolbar
+from observatory.panels.banner import Banner
+from observatory.panels.channels import ChannelsPanel
+from observatory.panels.classes import ClassesPanel
+from observatory.panels.command_palette import CommandPalette
+from observatory.panels.focus import keep_arrows_while
+from observatory.panels.icons import icon
+from observatory.panels.input import InputPanel
+from observatory.panels.knobs import KnobsPanel
+from observatory.panels.presets import PresetsPanel
+from observatory.panels.profile import ProfilePanel
+from observatory.panels.shortcuts import ShortcutsPage
+from observatory.panels.status import StatusBar
+from observatory.panels.throttle import Throttle as ThrottleSlider
+from observatory.panels.traces import TracesPanel
+from observatory.recording_desk import RecordingDesk
+from observatory.settings import Settings, save_settings
+from observatory.view import settings_for
+from observatory.viewstate import restore_view, suit_view, view_table
+
+log = logging.getLogger(__name__)
+
+SIZE = QSize(1440, 900)
+SLOW_SECONDS = 0.07
+"""Plots and bars are redrawn no more often than this."""
+LAST_MS = 150
+"""After this long without a frame they show the last one."""
+
+
+class Window(QMainWindow):
+    """Shows one engine. It starts the engine when it is made and stops it when it closes."""
+
+    def __init__(self, engine: Engine, preset: Preset, settings: Settings, source: str | None = None):
+        super().__init__()
+        self.settings = settings
+        self.preset = preset
+        self._wanted: tuple[Preset, str] | None = None
+        self._epoch = 0
+        self._paused = False
+        self.setWindowTitle("TorEq Observatory")
+        self.setWindowIcon(icon("logo"))
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.view = settings_for(preset.network)
+        restore_view(self.view, settings.view, preset.network)
+        self.canvas = MosaicCanvas(self.view)
+        self.banner = Banner()
+        self._build_centre()
+        self._build_panels()
+        self.status = StatusBar(engine.backend)
+        self.setStatusBar(self.status)
+        self.throttle = ThrottleSlider()
+        self.controller = Controller(engine, self)
+        self.capture = Capture(self, self.canvas.native, self.canvas.capture)
+        self.recording = RecordingDesk(self.capture, settings, self.banner, lambda: self.controller.frame, self)
+        self.actions_by_name = build_actions(self)
+        self.recording.attach(self.actions_by_name["recording.toggle"])
+        fill_menus(self, self.actions_by_name, self.docks, self.recording, settings.record_what)
+        fill_toolbar(self, self.actions_by_name, self.throttle)
+        self._drawn_slowly = 0.0
+        self._last = QTimer(self)
+        self._last.setSingleShot(True)
+        self._last.setInterval(LAST_MS)
+        self._last.timeout.connect(self._redraw_slowly)
+        self._connect()
+        self._restore_places()
+        self._begin(preset, source or preset.name)
+        self.controller.start()
+
+    def _build_centre(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addWidget(self.canvas.native, 1)
+        self.canvas.native.setMinimumSize(QSize(240, 180))
+        self.setCentralWidget(centre)
+
+    def _build_panels(self) -> None:
+        self.presets = PresetsPanel()
+        self.presets.fill(self.settings.recent)
+        self.input = InputPanel()
+        self.classes = ClassesPanel()
+        self.knobs = KnobsPanel()
+        self.channels = ChannelsPanel(self.view)
+        self.traces = TracesPanel()
+        self.profile = ProfilePanel()
+        self.docks = Docks(
+            self,
+            {
+                "Presets": self.presets,
+                "Input": self.input,
+                "Classes": self.classes,
+                "Knobs": self.knobs,
+                "Channels": self.channels,
+                "Traces": self.traces,
+                "Nudge profile": self.profile,
+            },
+        )
+
+    def _connect(self) -> None:
+        send = self.controller.send
+        self.controller.arrived.connect(self._follow)
+        self.controller.failed.connect(self._failed)
+        self.presets.chosen.connect(self.load)
+        self.presets.open_asked.connect(self.open_preset)
+        self.input.sample_chosen.connect(lambda index: send(SelectSample(index)))
+        self.input.drawn.connect(self._draw_input)
+        self.input.target_chosen.connect(lambda label: send(SetTarget(label)))
+        self.knobs.moved.connect(lambda name, value: send(SetParameter(name, value)))
+        self.knobs.refused.connect(self.banner.error)
+        self.throttle.chosen.connect(self._set_speed)
+        self.capture.changed.connect(self.status.show_recording)
+        self.canvas.hovered.connect(self._hovered)
+        self.canvas.events.draw.connect(self.status.count_draw)
+        keep_arrows_while(self.canvas.native, lambda: not self.canvas.fitted)
+
+    def _restore_places(self) -> None:
+        screen = self.screen()
+        self.resize(SIZE if screen is None else SIZE.boundedTo(screen.availableSize()))
+        self.docks.arrange()
+        if self.settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
+        if self.settings.docks:
+            self.restoreState(QByteArray.fromBase64(self.settings.docks.encode()))
+
+    # -- what the engine says
+
+    def _follow(self, frame: Frame) -> None:
+        if self._wanted is not None and frame.epoch != self._epoch and frame.preset == self._wanted[0].name:
+            self._begin(*self._wanted)
+            self._wanted = None
+        self._epoch = frame.epoch
+        self.canvas.show_frame(frame)
+        self.status.follow(frame)
+        self.traces.observe(frame)
+        if frame.paused != self._paused:
+            self._show_paused(frame.paused)
+        self.actions_by_name["toggle_nudge"].setChecked(frame.nudging)
+        if self.docks.visible("Knobs"):
+            self.knobs.follow(frame)
+        if self.docks.visible("Input"):
+            self.input.follow(frame)
+        # In the same turn of the event loop as the canvas: every repaint on its own composes the whole window anew.
+        if time.monotonic() - self._drawn_slowly >= SLOW_SECONDS:
+            self._redraw_slowly()
+        self._last.start()
+
+    def _redraw_slowly(self) -> None:
+        self._drawn_slowly = time.monotonic()
+        frame = self.controller.frame
+        if frame is None:
+            return
+        if self.docks.visible("Traces"):
+            self.traces.redraw()
+        if self.docks.visible("Nudge profile"):
+            self.profile.redraw(frame)
+        if self.docks.visible("Classes"):
+            self.classes.redraw(frame)
+
+    def _failed(self, message: str) -> None:
+        if self._wanted is not None:
+            self._wanted = None
+            self.knobs.expect(self.preset.knobs)
+        self.knobs.forget()
+        self.banner.error(message)
+
+    def report(self, message: str) -> None:
+        """Show something that went wrong anywhere in the program."""
+        self.banner.error(message)
+
+    def _show_paused(self, paused: bool) -> None:
+        self._paused = paused
+        action = self.actions_by_name["toggle_play"]
+        action.setIcon(icon("play" if paused else "pause"))
+        action.setText("Play" if paused else "Pause")
+
+    def _hovered(self, neuron: Any) -> None:
+        if neuron is None:
+            self.status.neuron.clear()
+            return
+        self.status.neuron.setText(
+            f"layer {neuron.layer} ({neuron.row}, {neuron.column})   activation {neuron.activation:+.3f}"
+            f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}"
+        )
+
+    # -- presets
+
+    def _begin(self, preset: Preset, source: str) -> None:
+        """A network of this preset runs from now on."""
+        if preset.network != self.preset.network:
+            suit_view(self.view, preset.network)
+        self.preset = preset
+        self.settings.preset = source
+        self.setWindowTitle(f"{preset.title} · TorEq Observatory")
+        self.knobs.expect(preset.knobs)
+        self.classes.set_trained(preset.weights_file is not None)
+        self.presets.mark(source)
+        speed = self.settings.ticks_per_second
+        self.throttle.show_speed(preset.ticks_per_second if speed is None else speed)
+        if speed is not None:
+            self.controller.send(Throttle(speed))
+
+    def load(self, source: str) -> None:
+        """Load a shipped preset by name or a file by path; what is wrong with it is shown in the banner."""
+        try:
+            preset = load_preset(source)
+        except PresetError as error:
+            self.banner.error(str(error))
+            return
+        if source.endswith(".toml"):
+            source = str(Path(source).resolve())
+            self.settings.remember(source)
+            self.presets.fill(self.settings.recent)
+        self._wanted = (preset, source)
+        self.knobs.expect(preset.knobs)
+        self.controller.send(LoadPreset(preset))
+
+    def open_preset(self) -> None:
+        """Ask for a file and load it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open preset", "", "Presets (*.toml)")
+        if path:
+            self.load(path)
+
+    def dragEnterEvent(self, a0: QDragEnterEvent | None) -> None:
+        """A preset file may come in."""
+        if a0 is not None and _dropped(a0):
+            a0.acceptProposedAction()
+
+    def dropEvent(self, a0: QDropEvent | None) -> None:
+        """Load the first preset file that was dropped."""
+        if a0 is not None:
+            for path in _dropped(a0)[:1]:
+                self.load(path)
+            a0.acceptProposedAction()
+
+    # -- running
+
+    def toggle_play(self) -> None:
+        """Pause, or go on."""
+        self._show_paused(not self._paused)
+        self.controller.send(Pause(self._paused))
+
+    def step_one(self) -> None:
+        """One tick, then pause."""
+        self.controller.send(Step(1))
+
+    def step_ten(self) -> None:
+        """Ten ticks, then pause."""
+        self.controller.send(Step(10))
+
+    def reset(self) -> None:
+        """Back to rest."""
+        self.controller.send(Reset())
+
+    def toggle_nudge(self) -> None:
+        """Nudge on or off."""
+        self.controller.send(Nudge(self.actions_by_name["toggle_nudge"].isChecked()))
+
+    def _set_speed(self, speed: float) -> None:
+        self.settings.ticks_per_second = speed
+        self.controller.send(Throttle(speed))
+
+    def _draw_input(self, image: NDArray[np.float32], label: int | None) -> None:
+        self.controller.send(SetInput(image, label))
+
+    # -- view, help and the end
+
+    def full_screen(self) -> None:
+        """Fill the screen, or leave it."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+        self.actions_by_name["full_screen"].setChecked(self.isFullScreen())
+
+    def command_palette(self) -> None:
+        """Show the list of actions."""
+        CommandPalette(self.actions_by_name.values(), self).open()
+
+    def shortcuts(self) -> None:
+        """Show the page of keys."""
+        ShortcutsPage(ACTIONS, self).open()
+
+    def closeEvent(self, a0: QCloseEvent | None) -> None:
+        """Save what is worth remembering, then stop everything that runs."""
+        self.capture.stop()
+        self._last.stop()
+        self.banner.silence()
+        self.settings.geometry = self.saveGeometry().toBase64().data().decode()
+        self.settings.docks = self.saveState().toBase64().data().decode()
+        self.settings.view = view_table(self.view, self.preset.network)
+        save_settings(self.settings)
+        if not self.controller.stop():
+            log.error("the engine did not stop within two seconds")
+        self.channels.close_links()
+        self.canvas.close()
+        super().closeEvent(a0)
+
+
+def _dropped(event: QDropEvent) -> list[str]:
+    mime = event.mimeData()
+    urls = mime.urls() if mime is not None else []
+    return [url.toLocalFile() for url in urls if url.toLocalFile().endswith(".toml")]

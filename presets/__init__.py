@@ -1,0 +1,1 @@
+"""Networks a user can load: one TOML file each, data only."""

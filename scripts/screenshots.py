@@ -1,0 +1,64 @@
+"""Takes the documentation's pictures from the running program: docs/images/PRESET.png. Needs a screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["OBSERVATORY_CONFIG_DIR"] = tempfile.mkdtemp(prefix="observatory-screenshots-")
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QApplication
+
+from engine.commands import Pause, Reset, Step
+from engine.preset import load_preset
+from engine.thread import EngineThread
+from observatory.app import make_application
+from observatory.settings import Settings
+from observatory.window import Window
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SIZE = (1440, 900)
+MOMENTS = {"deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180}
+"""Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay."""
+TIMEOUT = 120.0
+
+
+def take(application: QApplication, name: str, ticks: int) -> bool:
+    """Stop a preset after so many ticks and save the whole window; whether it got there."""
+    preset = load_preset(name)
+    window = Window(EngineThread(preset), preset, Settings())
+    window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
+    window.resize(*SIZE)
+    window.show()
+    for command in (Pause(True), Reset(), Step(ticks)):
+        window.controller.send(command)
+    deadline = time.monotonic() + TIMEOUT
+    reached = False
+    while not reached and time.monotonic() < deadline:
+        application.processEvents()
+        frame = window.controller.frame
+        reached = frame is not None and frame.paused and frame.tick >= ticks
+        time.sleep(0.002)
+    drawn = time.monotonic() + 1.0
+    while time.monotonic() < drawn:
+        application.processEvents()
+        time.sleep(0.002)
+    saved = reached and window.grab().save(str(IMAGES / f"{name}.png"))
+    window.close()
+    return saved
+
+
+def main() -> int:
+    """Take every picture; the exit code tells whether all were taken."""
+    application = make_application()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    return 0 if all(take(application, name, ticks) for name, ticks in MOMENTS.items()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

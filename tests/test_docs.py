@@ -1,0 +1,61 @@
+"""The README's tables say what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.knobs import Knob
+from engine.preset import Preset, load_preset, parse_preset, shipped_presets
+from engine.session import Session
+from observatory.actions import ACTIONS
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def _table(header: str) -> dict[str, list[str]]:
+    """The rows under a table's header line, by their first cell without backquotes."""
+    lines = README[README.index(header) :].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def test_the_table_of_keys_is_the_programs_own() -> None:
+    told = [key for keys in _table("| key | action |") for key in re.split(" or |, ", keys)]
+    assert sorted(told) == sorted(key for action in ACTIONS for key in action.keys)
+
+
+def test_the_table_of_preset_keys_is_the_schema() -> None:
+    told = [key.strip("[]") for key in _table("| key | value | default |")]
+    assert told == [key for key in Preset.model_fields if key != "name"]
+
+
+@pytest.fixture(scope="module")
+def knobs() -> dict[str, Knob]:
+    tables = [
+        Session(parse_preset(f'title="t"\nnetwork="{n}"\nlayers=1\nneurons=1', n, n), "numpy").knobs
+        for n in ("recursive", "hopfield")
+    ]
+    return tables[0] | tables[1]
+
+
+def test_the_table_of_knobs_has_their_ranges_and_defaults(knobs: dict[str, Knob]) -> None:
+    told = _table("| knob | range | default |")
+    assert set(told) == set(knobs)
+    for name, (span, default, _) in told.items():
+        low, high = (float(number) for number in re.split(" to | or ", span.removesuffix(" ticks")))
+        assert (low, high, float(default)) == (knobs[name].low, knobs[name].high, knobs[name].value), name
+
+
+def test_the_example_preset_is_the_shipped_one() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert parse_preset(example, "hopfield-100", "README") == load_preset("hopfield-100")
+
+
+def test_every_preset_that_is_named_exists() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text("utf-8")
+    words = set(re.findall(r"`((?:deep|hopfield|edge)-[\w-]+)`", README + guide))
+    assert words
+    assert words <= set(shipped_presets())
