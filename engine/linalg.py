@@ -40,3 +40,10 @@ def spectral_norms(stack: NDArray[Any]) -> NDArray[np.float64]:
 def transposed(stack: NDArray[Any]) -> NDArray[Any]:
     """Each matrix transposed, in memory order."""
     return np.ascontiguousarray(stack.swapaxes(-1, -2))
+
+
+def polar(stack: NDArray[Any]) -> NDArray[Any]:
+    """The nearest (semi-)orthogonal matrices: all singular values put to 1; (..., m, n), dtype kept."""
+    u, _, vt = np.linalg.svd(stack.astype(np.float64), full_matrices=False)
+    nearest: NDArray[Any] = (u @ vt).astype(stack.dtype)
+    return nearest

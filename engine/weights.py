@@ -28,11 +28,24 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
         raise WeightsError(f"{path}: not a readable safetensors file: {error}") from None
 
 
-def write_weights(path: Path, weights: dict[str, NDArray[Any]]) -> None:
-    """Write tensors so that the file is either the old one or the whole new one."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """The words that a safetensors file says about itself."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such weights file") from None
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file: {error}") from None
+
+
+def write_weights(path: Path, weights: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors, and words about them, so that the file is either the old one or the whole new one."""
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(array) for name, array in weights.items()})
+    content = save({name: np.ascontiguousarray(array) for name, array in weights.items()}, metadata)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         try:

@@ -1,0 +1,164 @@
+"""Where the gradients of a batch come from: equilibrium propagation, random feedback, or backpropagation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learning.equilibrium import Equilibrium
+from engine.learning.local import Read
+from engine.linalg import orthogonal_stack, polar, semi_orthogonal
+from engine.networks.chain import softmax
+
+Array = NDArray[Any]
+Method = Literal["eqprop", "feedback", "drifting", "backprop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The gradients of one batch by weight name, its mean cross-entropy, and how many answers were right."""
+
+    gradients: dict[str, Array]
+    loss: float
+    correct: int
+
+
+class Teacher(Protocol):
+    """Turns a batch into gradients of the weights it was made for."""
+
+    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
+        """Gradients for encoded pictures x (B, pixels) and labels (B,)."""
+
+    def updated(self) -> None:
+        """The weights have changed."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """What a checkpoint must keep besides weights and optimiser."""
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take it over again."""
+
+
+def loss_of(logits: Array, labels: NDArray[np.int64]) -> float:
+    """Mean cross-entropy of logits (B, classes)."""
+    probabilities = softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(probabilities, 1e-300)).mean())
+
+
+def lesson_from(read: Read, labels: NDArray[np.int64], gradients: dict[str, Array]) -> Lesson:
+    """Gradients with the loss and the right answers of the same free fixed point."""
+    return Lesson(gradients, loss_of(read.logits, labels), int((read.logits.argmax(-1) == labels).sum()))
+
+
+class EquilibriumTeacher:
+    """Centred equilibrium propagation: settle, nudge both ways, settle, compare locally."""
+
+    def __init__(self, equilibrium: Equilibrium) -> None:
+        self.equilibrium = equilibrium
+
+    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
+        """Gradients of a batch."""
+        free = self.equilibrium.settle(x)
+        nudged = self.equilibrium.nudge(free, labels)
+        return lesson_from(free.read, labels, self.equilibrium.gradients(free, nudged))
+
+    def updated(self) -> None:
+        """Transposes are made anew."""
+        self.equilibrium.refresh()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Nothing to keep."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Nothing to take over."""
+
+
+INNER_TICKS = 40
+"""Ticks of each layer that backpropagation unrolls."""
+DRIFT = 0.01
+"""How far drifting feedback walks at an update, relative to its norm per entry."""
+
+
+def random_feedback(equilibrium: Equilibrium, rng: np.random.Generator) -> dict[str, Array]:
+    """Random orthogonal matrices in the place of every transpose, and a random read-out for the force."""
+    layers, neurons = equilibrium.weights["b"].shape
+    classes = len(equilibrium.weights["W_out"])
+    backward = {
+        name: orthogonal_stack(rng, layers, neurons).astype(equilibrium.dtype) for name in equilibrium.couplings
+    }
+    return {**backward, "W_out": semi_orthogonal(rng, classes, neurons).astype(equilibrium.dtype)}
+
+
+class FeedbackTeacher(EquilibriumTeacher):
+    """Feedback alignment: the nudge travels down through random matrices instead of transposes.
+
+    It stays as it is (Lillicrap et al. 2016, Nature Communications 7), or, `drifting`, walks slowly at random, so that
+    the forward weights follow a moving target.
+    """
+
+    def __init__(self, equilibrium: Equilibrium, seed: int, drifting: bool = False) -> None:
+        super().__init__(equilibrium)
+        self._drifting = drifting
+        self._seed, self._steps = seed, 0
+        self._feedback = random_feedback(equilibrium, np.random.default_rng((seed, 2)))
+        equilibrium.feedback = self._feedback
+
+    def updated(self) -> None:
+        """Transposes are made anew; drifting feedback takes a step."""
+        super().updated()
+        if self._drifting:
+            rng = np.random.default_rng((self._seed, 2, self._steps))
+            for matrix in self._feedback.values():
+                step = rng.standard_normal(matrix.shape).astype(matrix.dtype) / np.sqrt(matrix.shape[-1])
+                matrix[...] = polar(matrix + DRIFT * step)
+            self._steps += 1
+
+    def state_dict(self) -> dict[str, Array]:
+        """The feedback as it is now."""
+        return {**self._feedback, "steps": np.array([self._steps])}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take it over; the random walk goes on where it was."""
+        for name, matrix in self._feedback.items():
+            matrix[...] = state[name]
+        self._steps = int(state["steps"][0])
+
+
+class BackpropTeacher:
+    """The rival: backpropagation through the same relaxation of the same network (`engine.learning.backprop`)."""
+
+    def __init__(self, equilibrium: Equilibrium) -> None:
+        self.equilibrium = equilibrium
+
+    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
+        """Gradients of a batch."""
+        from engine.learning.backprop import gradient_of_batch
+
+        net = self.equilibrium
+        knobs = {"sigma": net.sigma, "input_gain": net.input_gain, "inner_ticks": INNER_TICKS}
+        return Lesson(*gradient_of_batch(net.weights, x, labels, **knobs))
+
+    def updated(self) -> None:
+        """Transposes are made anew."""
+        self.equilibrium.refresh()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Nothing to keep."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Nothing to take over."""
+
+
+def teacher_of(method: Method, equilibrium: Equilibrium, seed: int) -> Teacher:
+    """The teacher of this name for the weights of `equilibrium`."""
+    if method == "eqprop":
+        return EquilibriumTeacher(equilibrium)
+    if method == "backprop":
+        return BackpropTeacher(equilibrium)
+    return FeedbackTeacher(equilibrium, seed, drifting=method == "drifting")

@@ -1,0 +1,197 @@
+"""Training: epochs of batches, held-out accuracy, early stop, checkpoints that survive a kill."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.build import build_network
+from engine.data import Dataset, split
+from engine.learning.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from engine.learning.equilibrium import Equilibrium, equilibrium_of
+from engine.learning.optimise import OPTIMISERS, clip_recurrent
+from engine.learning.teachers import Method, teacher_of
+from engine.networks.chain import PLAIN, common_knobs
+from engine.preset import Preset
+
+Array = NDArray[Any]
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, batches done and batches in all."""
+VALIDATION_SHARE = 0.1
+"""Part of the training pictures that decides on an early stop."""
+
+
+class TrainingError(ValueError):
+    """Training that cannot be done or went wrong; one readable line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train. Everything random follows from `seed` and the preset's own (for the first weights)."""
+
+    epochs: int = 5
+    batch: int = 128
+    rate: float = 1e-3
+    optimiser: str = "adam"
+    method: Method = "eqprop"
+    seed: int = 0
+    patience: int | None = None
+    """Stop after this many epochs without a better accuracy on the validation part; None trains to the end."""
+    tolerance: float = 1e-5
+    shuffled: bool = False
+    """Control: train on labels in random order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What an epoch left: loss and accuracy while it ran, held-out accuracy after it, seconds."""
+
+    number: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    validation_accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The trained weights (as `Chain.weights`) and what was measured; accuracies are of the last weights."""
+
+    weights: dict[str, Array]
+    history: list[Epoch]
+    seconds: float
+    train_accuracy: float
+    test_accuracy: float
+    stopped_early: bool = False
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def equilibrium_for(preset: Preset, weights: dict[str, Array], tolerance: float = 1e-5) -> Equilibrium:
+    """The fixed points of a preset's network with these weights, knobs where the preset puts them."""
+    knobs = common_knobs((PLAIN,))
+    sigma, input_gain, beta = (float(preset.knobs.get(n, knobs[n].value)) for n in ("sigma", "input_gain", "beta"))
+    return equilibrium_of(preset.network, weights, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance)
+
+
+def accuracy(equilibrium: Equilibrium, data: Dataset, indices: NDArray[np.int64], batch: int = 256) -> float:
+    """Share of the pictures `indices` whose class the free fixed point names."""
+    right = 0
+    for part in batches(indices, batch):
+        logits = equilibrium.settle(data.encode(data.images[part])).logits
+        right += int((logits.argmax(-1) == data.labels[part]).sum())
+    return right / len(indices)
+
+
+def batches(indices: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Consecutive parts of at most `size`."""
+    return [indices[first : first + size] for first in range(0, len(indices), size)]
+
+
+def first_weights(preset: Preset) -> dict[str, Array]:
+    """Untrained weights of a preset's network, whatever weights file it names."""
+    fresh = preset.model_copy(update={"weights_file": None, "weights": None})
+    return build_network(fresh, "numpy").state_dict()
+
+
+def train(
+    preset: Preset,
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    weights: dict[str, Array] | None = None,
+) -> Report:
+    """Train a preset's network from its first weights (or `weights`, changed in place).
+
+    After every epoch `checkpoint` is written whole or not at all; with `resume` training goes on from it and ends with
+    the same bits as if it had never stopped. Raises TrainingError, WeightsError.
+    """
+    started = time.perf_counter()
+    parts = split(data, 0)
+    learning, validation = _validation(parts.train, recipe)
+    labels = data.labels
+    if recipe.shuffled:
+        labels = labels.copy()
+        labels[learning] = np.random.default_rng((recipe.seed, 3)).permutation(labels[learning])
+    weights = first_weights(preset) if weights is None else weights
+    equilibrium = equilibrium_for(preset, weights, recipe.tolerance)
+    teacher = teacher_of(recipe.method, equilibrium, recipe.seed)
+    optimiser = OPTIMISERS[recipe.optimiser](recipe.rate)
+    told = {"recipe": asdict(recipe), "preset": preset.model_dump(mode="json"), "data": data.name}
+    history: list[Epoch] = []
+    spent = 0.0
+    if resume and checkpoint is not None and checkpoint.exists():
+        saved = read_checkpoint(checkpoint)
+        saved.belongs_to(told, checkpoint)
+        for name, array in weights.items():
+            array[...] = saved.weights[name]
+        optimiser.load_state_dict(saved.optimiser)
+        teacher.load_state_dict(saved.teacher)
+        history, spent = [Epoch(**epoch) for epoch in saved.history], saved.seconds
+        teacher.updated()
+    count = len(batches(learning, recipe.batch))
+    stopped = False
+    for number in range(len(history) + 1, recipe.epochs + 1):
+        since = time.perf_counter()
+        order = np.random.default_rng((recipe.seed, number)).permutation(learning)
+        loss, right = 0.0, 0
+        for done, part in enumerate(batches(order, recipe.batch)):
+            if progress is not None:
+                progress(f"epoch {number} of {recipe.epochs}", (number - 1) * count + done, recipe.epochs * count)
+            lesson = teacher.lesson(data.encode(data.images[part]), labels[part])
+            if not math.isfinite(lesson.loss):
+                raise TrainingError(f"{preset.name}: the network left the finite numbers in epoch {number}")
+            optimiser.step(weights, lesson.gradients)
+            clip_recurrent(weights, equilibrium.recurrent)
+            teacher.updated()
+            loss += lesson.loss * len(part)
+            right += lesson.correct
+        history.append(
+            Epoch(
+                number, loss / len(learning), right / len(learning), accuracy(equilibrium, data, parts.test),
+                accuracy(equilibrium, data, validation) if len(validation) else None, time.perf_counter() - since,
+            )
+        )  # fmt: skip
+        if checkpoint is not None:
+            seconds = spent + time.perf_counter() - started
+            epochs = [asdict(epoch) for epoch in history]
+            state = optimiser.state_dict(), teacher.state_dict()
+            write_checkpoint(checkpoint, Checkpoint(told, epochs, seconds, weights, *state))
+        if _run_dry(history, recipe.patience):
+            stopped = True
+            break
+    if progress is not None:
+        progress("measuring", recipe.epochs * count, recipe.epochs * count)
+    return Report(
+        weights,
+        history,
+        spent + time.perf_counter() - started,
+        accuracy(equilibrium, data, parts.train),
+        accuracy(equilibrium, data, parts.test),
+        stopped,
+    )
+
+
+def _validation(train_part: NDArray[np.int64], recipe: Recipe) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if recipe.patience is None:
+        return train_part, train_part[:0]
+    order = np.random.default_rng((recipe.seed, 0)).permutation(train_part)
+    kept = max(1, round(VALIDATION_SHARE * len(order)))
+    return order[kept:], order[:kept]
+
+
+def _run_dry(history: list[Epoch], patience: int | None) -> bool:
+    if patience is None or len(history) <= patience:
+        return False
+    seen = [epoch.validation_accuracy or 0.0 for epoch in history]
+    return max(seen[-patience:]) <= max(seen[:-patience])
