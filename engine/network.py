@@ -91,6 +91,10 @@ class Network(Protocol):
     def aim(self) -> None:
         """Set the nudging force to -dC/dstate at the free state of this moment (constant until the next call)."""
 
+    @property
+    def pull(self) -> float:
+        """Largest |f| of the force that `aim` has set; never 0, however sure the network is."""
+
     def release(self) -> None:
         """Put the nudged copies back onto the free one and take the force away."""
 

@@ -20,7 +20,7 @@ LONGEST_PHASE = 100_000
 
 def phase_knobs() -> dict[str, Knob]:
     """Knobs that say how phases follow each other."""
-    rest = "Settled once the largest |velocity| is under this (for the nudge: under this times beta)."
+    rest = "Settled once the largest |velocity| is under this (for the nudge: under this times beta times the force)."
     return {
         "tolerance": Knob(1e-4, 1e-12, 1e-1, "", rest, "log"),
         "t_free": Knob(600, 1, LONGEST_PHASE, "ticks", "Longest free phase; ends when the state rests.", "integer"),
@@ -103,7 +103,7 @@ class Clocked:
             if self.relaxing.of_batch is not None or self.phase_ticks >= knobs["t_free"].value:
                 self._start_nudge(network) if self._nudge else self._enter("hold")
         elif self.phase == "nudged":
-            self.nudging.observe(seen.nudge_velocity_max, tolerance * knobs["beta"].value)
+            self.nudging.observe(seen.nudge_velocity_max, tolerance * knobs["beta"].value * network.pull)
             if self.nudging.of_batch is not None or self.phase_ticks >= knobs["t_nudge"].value:
                 self._enter("hold")
         return self.phase == "hold" and self.phase_ticks >= knobs["hold"].value
@@ -142,7 +142,7 @@ class Persistent:
         self.phase_ticks += 1
         waited = [self.relaxing.of_batch]
         if self._nudge:
-            self.nudging.observe(seen.nudge_velocity_max, tolerance * knobs["beta"].value)
+            self.nudging.observe(seen.nudge_velocity_max, tolerance * knobs["beta"].value * network.pull)
             waited.append(self.nudging.of_batch)
         longest = int(knobs["t_free"].value + knobs["t_nudge"].value)
         rested = max(longest if ticks is None else ticks for ticks in waited)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +45,16 @@ def write_weights(path: Path, weights: dict[str, NDArray[Any]], metadata: dict[s
     from safetensors.numpy import save
 
     content = save({name: np.ascontiguousarray(array) for name, array in weights.items()}, metadata)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -18,6 +18,8 @@ Array = NDArray[Any]
 class Optimiser(Protocol):
     """Changes weights in place along minus a gradient."""
 
+    rate: float
+
     def step(self, weights: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
         """One update of every tensor that has a gradient."""
 

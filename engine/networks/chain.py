@@ -234,6 +234,11 @@ class Chain:
         error[np.arange(self.samples), labels] += 1
         np.matmul(error, self.weights["W_out"], out=self._aim)
 
+    @property
+    def pull(self) -> float:
+        """Largest |f| of the force that `aim` has set; never 0, however sure the network is."""
+        return max(float(np.abs(self._aim).max()), float(np.finfo(self.dtype).tiny))
+
     def release(self) -> None:
         """Put the nudged copies back onto the free one and take the force away."""
         for state in (*self._states, *self._next_states):

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import Subcommands, add_command
-
-if TYPE_CHECKING:
-    from engine.bench.suite import Progress
+from observatory.commands.progress import progress_bar
 
 _IN_CHECKOUT = Path("benchmarks") / "results"
 _ELSEWHERE = Path("bench-results")
@@ -49,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     _require_writable(out)
     from engine.bench import report, suite
 
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         result = suite.run(suite.QUICK if arguments.quick else suite.FULL, progress)
     written = report.write(result, out)
     if arguments.json:
@@ -68,16 +63,3 @@ def _require_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    """A bar on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=2) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 
 from observatory import __version__
-from observatory.commands import bench, info, presets, probe, record, window
+from observatory.commands import bench, info, presets, probe, record, train, window
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import OneLineParser
 
-_COMMANDS = {"window": window, "presets": presets, "info": info, "record": record, "probe": probe, "bench": bench}
+_COMMANDS = {
+    "window": window,
+    "presets": presets,
+    "info": info,
+    "record": record,
+    "probe": probe,
+    "train": train,
+    "bench": bench,
+}
 _OPTIONS_OF_ALL = ("-h", "--help", "--version")
 
 _EXAMPLES = """\
