@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,31 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learning.equilibrium import Equilibrium
-from engine.learning.local import Read
 from engine.linalg import orthogonal_stack, polar, semi_orthogonal
 from engine.networks.chain import softmax
+from engine.preset import Preset
 
 Array = NDArray[Any]
-Method = Literal["eqprop", "feedback", "drifting", "backprop"]
+Method = Literal["eqprop", "feedback", "drifting", "persistent", "backprop"]
+
+
+Update = Callable[[dict[str, Array], float], None]
+"""Moves the weights along minus the gradients by name; the number is the share of a whole step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The gradients of one batch by weight name, its mean cross-entropy, and how many answers were right."""
+    """What a batch showed at its free fixed point: mean cross-entropy, and how many answers were right."""
 
-    gradients: dict[str, Array]
     loss: float
     correct: int
 
 
 class Teacher(Protocol):
-    """Turns a batch into gradients of the weights it was made for."""
+    """Teaches batches to the weights it was made for."""
 
-    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
-        """Gradients for encoded pictures x (B, pixels) and labels (B,)."""
+    def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
+        """Work out gradients for encoded pictures x (B, pixels) and labels (B,), and `update` once or more."""
 
     def updated(self) -> None:
-        """The weights have changed."""
+        """The weights have changed for the next batch."""
 
     def state_dict(self) -> dict[str, Array]:
         """What a checkpoint must keep besides weights and optimiser."""
@@ -43,15 +47,11 @@ class Teacher(Protocol):
         """Take it over again."""
 
 
-def loss_of(logits: Array, labels: NDArray[np.int64]) -> float:
-    """Mean cross-entropy of logits (B, classes)."""
+def lesson_from(logits: Array, labels: NDArray[np.int64]) -> Lesson:
+    """Loss and right answers of logits (B, classes)."""
     probabilities = softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(probabilities, 1e-300)).mean())
-
-
-def lesson_from(read: Read, labels: NDArray[np.int64], gradients: dict[str, Array]) -> Lesson:
-    """Gradients with the loss and the right answers of the same free fixed point."""
-    return Lesson(gradients, loss_of(read.logits, labels), int((read.logits.argmax(-1) == labels).sum()))
+    loss = float(-np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
+    return Lesson(loss if np.isfinite(logits).all() else math.nan, int((logits.argmax(-1) == labels).sum()))
 
 
 class EquilibriumTeacher:
@@ -60,11 +60,11 @@ class EquilibriumTeacher:
     def __init__(self, equilibrium: Equilibrium) -> None:
         self.equilibrium = equilibrium
 
-    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
-        """Gradients of a batch."""
+    def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
+        """One update."""
         free = self.equilibrium.settle(x)
-        nudged = self.equilibrium.nudge(free, labels)
-        return lesson_from(free.read, labels, self.equilibrium.gradients(free, nudged))
+        update(self.equilibrium.gradients(free, self.equilibrium.nudge(free, labels)), 1.0)
+        return lesson_from(free.logits, labels)
 
     def updated(self) -> None:
         """Transposes are made anew."""
@@ -129,36 +129,29 @@ class FeedbackTeacher(EquilibriumTeacher):
         self._steps = int(state["steps"][0])
 
 
-class BackpropTeacher:
+class BackpropTeacher(EquilibriumTeacher):
     """The rival: backpropagation through the same relaxation of the same network (`engine.learning.backprop`)."""
 
-    def __init__(self, equilibrium: Equilibrium) -> None:
-        self.equilibrium = equilibrium
-
-    def lesson(self, x: Array, labels: NDArray[np.int64]) -> Lesson:
-        """Gradients of a batch."""
+    def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
+        """One update."""
         from engine.learning.backprop import gradient_of_batch
 
         net = self.equilibrium
-        knobs = {"sigma": net.sigma, "input_gain": net.input_gain, "inner_ticks": INNER_TICKS}
-        return Lesson(*gradient_of_batch(net.weights, x, labels, **knobs))
-
-    def updated(self) -> None:
-        """Transposes are made anew."""
-        self.equilibrium.refresh()
-
-    def state_dict(self) -> dict[str, Array]:
-        """Nothing to keep."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Nothing to take over."""
+        gradients, loss, correct = gradient_of_batch(
+            net.weights, x, labels, sigma=net.sigma, input_gain=net.input_gain, inner_ticks=INNER_TICKS
+        )
+        update(gradients, 1.0)
+        return Lesson(loss, correct)
 
 
-def teacher_of(method: Method, equilibrium: Equilibrium, seed: int) -> Teacher:
-    """The teacher of this name for the weights of `equilibrium`."""
+def teacher_of(method: Method, equilibrium: Equilibrium, preset: Preset, batch: int, seed: int) -> Teacher:
+    """The teacher of this name for the weights of `equilibrium`, a network of `preset`."""
     if method == "eqprop":
         return EquilibriumTeacher(equilibrium)
     if method == "backprop":
         return BackpropTeacher(equilibrium)
+    if method == "persistent":
+        from engine.learning.persistent import PersistentTeacher
+
+        return PersistentTeacher(equilibrium, preset, batch)
     return FeedbackTeacher(equilibrium, seed, drifting=method == "drifting")

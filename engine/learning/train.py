@@ -132,7 +132,7 @@ def train(
     weights = first_weights(preset) if weights is None else weights
     equilibrium = equilibrium_for(preset, weights, recipe.tolerance)
     equilibrium.beta = recipe.beta
-    teacher = teacher_of(recipe.method, equilibrium, recipe.seed)
+    teacher = teacher_of(recipe.method, equilibrium, preset, recipe.batch, recipe.seed)
     optimiser = OPTIMISERS[recipe.optimiser](recipe.rate)
     told = {"recipe": asdict(recipe), "preset": preset.model_dump(mode="json"), "data": data.name}
     history: list[Epoch] = []
@@ -159,12 +159,16 @@ def train(
             x = data.encode(data.images[part])
             if recipe.noise > 0:
                 x += recipe.noise * rng.standard_normal(x.shape, np.float32)
-            lesson = teacher.lesson(x, labels[part])
+            past = ((number - 1) * count + done) / (recipe.epochs * count)
+            rate = recipe.rate * (1 + math.cos(math.pi * past)) / 2
+
+            def update(gradients: dict[str, Array], share: float, rate: float = rate) -> None:
+                optimiser.rate = rate * share
+                optimiser.step(weights, gradients)
+
+            lesson = teacher.lesson(x, labels[part], update)
             if not math.isfinite(lesson.loss):
                 raise TrainingError(f"{preset.name}: the network left the finite numbers in epoch {number}")
-            past = ((number - 1) * count + done) / (recipe.epochs * count)
-            optimiser.rate = recipe.rate * (1 + math.cos(math.pi * past)) / 2
-            optimiser.step(weights, lesson.gradients)
             clip_recurrent(weights, equilibrium.recurrent)
             teacher.updated()
             loss += lesson.loss * len(part)

@@ -318,6 +318,15 @@ class Chain:
         stream = self._states[-1][:, sample]
         return self._states[0][:, sample, 0], self._velocity[:, sample], (stream[:, 1] - stream[:, 2]) / 2
 
+    def columns(self) -> tuple[Array, ...]:
+        """The states as the last tick left them, each (L, B, 3, N) in columns free, d+, d-; views, not copies."""
+        self._fetch()
+        return tuple(self._states)
+
+    def read_in(self) -> tuple[Array, Array]:
+        """The clamped pictures x (B, pixels) and what layer 1 reads of them, the inflow (B, N)."""
+        return self._x, self._inflow
+
     def skipped(self, sample: int) -> NDArray[np.bool_]:
         """Where lazy ticks did no work in the last tick, (L, N)."""
         if self._lazy is None:
@@ -368,6 +377,15 @@ class Chain:
             if name in self.recurrent and spectral_norms(taken).max() > 1 + 1e-5:
                 taken = clip_singular_values(taken)
             self.weights[name][...] = taken
+        self.weights_changed()
+
+    def adopt(self, weights: dict[str, Array]) -> None:
+        """Use these arrays themselves, not copies; names, shapes and dtype as in `weights`."""
+        self.weights = weights
+        self.weights_changed()
+
+    def weights_changed(self) -> None:
+        """Something has written into `weights`; acts at the next tick."""
         self._store_couplings()
         if self._on_device is not None:
             self._on_device.load_weights(self.weights)

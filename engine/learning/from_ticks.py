@@ -1,0 +1,34 @@
+"""The local gradients of a ticking chain, from the states that its last nudged tick has left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learning.local import Read, hopfield_gradients, recursive_credit, recursive_gradients
+from engine.networks.chain import Chain
+
+Array = NDArray[Any]
+
+
+def _feature_major(states: Array) -> tuple[Array, Array, Array]:
+    """Columns (L, B, 3, N) as free, d+, d-, each (L, N, B)."""
+    free, plus, minus = (states[:, :, column].swapaxes(1, 2) for column in range(3))
+    return free, plus, minus
+
+
+def tick_gradients(chain: Chain, labels: NDArray[np.int64]) -> dict[str, Array]:
+    """dC/dweight by name, mean over the chain's samples; `labels` (B,) are the classes that it is nudged towards."""
+    sigma, gain, beta = chain.value("sigma"), chain.value("input_gain"), chain.value("beta")
+    states = [_feature_major(columns) for columns in chain.columns()]
+    x, inflow = chain.read_in()
+    read = Read(x, inflow.T, chain.logits(), states[-1][0][-1])
+    if chain.kind == "hopfield":
+        ((s, plus, minus),) = states
+        return hopfield_gradients(read, labels, s, plus, minus, chain.weights["W"], sigma, gain, beta)
+    (z, z_plus, z_minus), (s, s_plus, s_minus) = states
+    dz, ds = (z_plus - z_minus) / (2 * beta), (s_plus - s_minus) / (2 * beta)
+    bottom = ds[0] + chain.weights["W"][0].T @ recursive_credit(z, dz, ds)[0]
+    return recursive_gradients(read, labels, z, s, dz, ds, bottom, sigma, gain)
