@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.data import Dataset, digits
+from engine.data import DataError, Dataset, load_dataset
 from engine.network import Network
 from engine.networks.chain import Chain
 from engine.networks.hopfield_chain import HopfieldChain
@@ -15,8 +15,11 @@ _NETWORKS: dict[str, type[Chain]] = {kind.kind: kind for kind in (RecursiveChain
 
 
 def load_data(preset: Preset) -> Dataset:
-    """The data set that a preset names."""
-    return {"digits": digits}[preset.data]()
+    """The data set that a preset names. Raises PresetError."""
+    try:
+        return load_dataset(preset.data, preset.folder)
+    except DataError as error:
+        raise PresetError(f"{preset.name}: data: {error}") from None
 
 
 def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Network:

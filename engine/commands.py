@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -76,6 +77,20 @@ class Nudge:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """Switch learning on or off; while it is on, training samples come in random order."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaveWeights:
+    """Write the weights as they are now to a .safetensors file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """At most this many ticks per second; 0 means as fast as it goes."""
 
@@ -83,5 +98,16 @@ class Throttle:
 
 
 Command: TypeAlias = (
-    SetParameter | LoadPreset | SelectSample | SetInput | SetTarget | Pause | Step | Reset | Nudge | Throttle
+    SetParameter
+    | LoadPreset
+    | SelectSample
+    | SetInput
+    | SetTarget
+    | Pause
+    | Step
+    | Reset
+    | Nudge
+    | Learn
+    | SaveWeights
+    | Throttle
 )

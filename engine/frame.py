@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.knobs import Knob
 from engine.layout import Layout
+from engine.learning.live import Progress
 
 Phase = Literal["free", "nudged", "hold", "persistent"]
 
@@ -86,6 +87,8 @@ class Frame:
     """The class that the nudge pulls towards."""
     paused: bool = False
     nudging: bool = True
+    learning: Progress | None = None
+    """How live learning goes, None while it is off."""
     seed: int = 0
     backend: str = ""
     """What computes the ticks at present; it changes when a device fails."""

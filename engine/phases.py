@@ -27,6 +27,9 @@ def phase_knobs() -> dict[str, Knob]:
         "t_nudge": Knob(600, 1, LONGEST_PHASE, "ticks", "Longest nudged phase; ends when it rests.", "integer"),
         "hold": Knob(60, 0, LONGEST_PHASE, "ticks", "How long the settled, nudged state is held.", "integer"),
         "advance": Knob(1, 0, 1, "", "Go on to the next sample after the hold.", "switch"),
+        "rate": Knob(
+            1e-3, 1e-6, 0.1, "", "Step size of live learning (Adam); without a clock it is spread out.", "log"
+        ),
         "persistent": Knob(0, 0, 1, "", "No clock: free and nudged copies advance together at every tick.", "switch"),
     }
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 MAX_WEIGHT_BYTES = 4 * 2**30
 """No preset may ask for more weight memory than this."""
@@ -32,12 +32,18 @@ class Preset(BaseModel):
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
-    data: Literal["digits"] = "digits"
+    data: Annotated[str, Field(min_length=1)] = "digits"
     sample: Annotated[int, Field(ge=0)] = 0
     weights: Literal["float16"] | None = None
     weights_file: Path | None = None
     ticks_per_second: Annotated[float, Field(ge=0, le=1e6)] = 60.0
     knobs: dict[str, float | str] = Field(default_factory=dict)
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths in the preset are looked for."""
+        return self._folder
 
     @field_validator("neurons")
     @classmethod
@@ -98,6 +104,7 @@ def parse_preset(text: str, name: str, source: str, folder: Path | None = None) 
         preset = Preset(name=name, **table)
     except ValidationError as error:
         raise PresetError(_explain(error, source)) from None
+    preset._folder = folder or Path()
     if preset.weights_file is not None and not preset.weights_file.is_absolute():
         preset = preset.model_copy(update={"weights_file": (folder or Path()) / preset.weights_file})
     return preset

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from engine.build import build_network, load_data
 from engine.commands import (
     Command,
+    Learn,
     LoadPreset,
     Nudge,
     Pause,
     Reset,
+    SaveWeights,
     SelectSample,
     SetInput,
     SetParameter,
@@ -23,16 +25,18 @@ from engine.commands import (
 )
 from engine.frame import NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame, Metrics, Phase
 from engine.knobs import Knob, KnobError, set_knob
+from engine.learning.live import LiveLearning
 from engine.metrics import credit_decay, nudge_depth
 from engine.network import Network
 from engine.networks.chain import Chain, softmax
 from engine.phases import Clocked, Persistent, Schedule, phase_knobs
 from engine.preset import Preset, PresetError
+from engine.weights import write_weights
 from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
 
 SATURATED_ABOVE = 0.97
-_NO_RESETTLING = ("beta", "tolerance", "t_free", "t_nudge", "hold", "advance")
+_NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance")
 
 
 class Session:
@@ -66,6 +70,7 @@ class Session:
                 raise PresetError(f"{preset.name}: knobs: {error}") from None
         self.preset = preset
         self.network: Network = network
+        self._learning: LiveLearning | None = None
         self._phase_knobs = phases
         self._data = load_data(preset)
         self.throttle = preset.ticks_per_second
@@ -124,12 +129,12 @@ class Session:
 
     def _clamp_sample(self, index: int) -> None:
         self._sample: int | None = index % len(self._data.images)
-        self._clamp(self._data.images[self._sample], int(self._data.labels[self._sample]))
+        self._clamp(self._data.picture(self._sample), int(self._data.labels[self._sample]))
 
     def _clamp(self, image: NDArray[np.float32], label: int | None) -> None:
-        shape = self._data.images.shape[1:]
+        shape = self._data.shape
         if image.shape != shape:
-            raise ValueError(f"a picture of {shape[0]} x {shape[1]} pixels is needed, got shape {image.shape}")
+            raise ValueError(f"a picture of {' x '.join(map(str, shape))} pixels is needed, got shape {image.shape}")
         self.network.clamp(self._data.encode(image)[None], None if label is None else np.array([label]))
         self._image = np.array(image, np.float32)
         self._label = label
@@ -159,6 +164,10 @@ class Session:
                 self.paused, self.steps_left = True, self.steps_left + count
             case Reset():
                 self._start_afresh()
+            case Learn(on):
+                self._learn(on)
+            case SaveWeights(path):
+                write_weights(path, self.network.state_dict(), {"preset": self.preset.name})
             case Nudge(on):
                 self._nudge = on
                 self._schedule.switch_nudge(self.network, on)
@@ -181,10 +190,39 @@ class Session:
 
     def tick(self) -> None:
         """Advance the network once; go to the next sample when its time has come."""
+        phase = self._schedule.phase
         self.done = self._schedule.tick(self.network, self.knobs)
+        if self._learning is not None:
+            self._learn_from(self._learning, phase)
         if self.done and self.knobs["advance"].value and self._sample is not None:
-            self._clamp_sample(self._sample + 1)
+            learning = self._learning
+            self._clamp_sample(self._sample + 1 if learning is None else learning.next_sample())
             self._schedule.begin(self.network)
+
+    def _learn(self, on: bool) -> None:
+        if not on:
+            self._learning = None
+        elif self._learning is None:
+            if not isinstance(self.network, Chain):
+                raise ValueError(f"a {self.network.kind} network cannot learn here")
+            self._learning = LiveLearning(self.network, self._data, self.preset.seed)
+
+    def _learn_from(self, learning: LiveLearning, before: Phase) -> None:
+        """Update after a nudged phase, or at every tick without phases; note the answer that came before it."""
+        if self._label is None or not self._nudge:
+            return
+        now, rate = self._schedule.phase, self.knobs["rate"].value
+        right = int(self.network.logits()[0].argmax()) == self._label
+        if now == "persistent":
+            learning.update(self._label, rate / self.knobs["t_nudge"].value)
+            if self.done:
+                learning.answered(right)
+                learning.sample_done()
+        elif before == "free" and now != "free":
+            learning.answered(right)
+        elif before == "nudged" and now != "nudged":
+            learning.update(self._label, rate)
+            learning.sample_done()
 
     def _measured_speed(self) -> float:
         now, (since, ticks) = time.perf_counter(), self._timed_from
@@ -247,6 +285,7 @@ class Session:
             label=self._label,
             paused=self.paused,
             nudging=self._nudge,
+            learning=None if self._learning is None else self._learning.progress,
             seed=self.preset.seed,
             backend=network.backend,
             backend_reason=network.backend_reason,

@@ -91,7 +91,7 @@ class Chain:
         self.weights: dict[str, Array] = self._initial_weights(rng, pixels, classes)
         self.weights["b"] = np.zeros((layers, neurons), self.dtype)
         self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
-        self._half = half_weights
+        self.half_weights = half_weights
         self._store_couplings()
 
         shape = (layers, samples, neurons)
@@ -123,7 +123,7 @@ class Chain:
     def _enter(self, device: Device) -> None:
         couplings = {name: self.weights[name] for name in self.couplings}
         try:
-            self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self._half)
+            self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self.half_weights)
             self.backend_reason += f", {self._on_device.reason}"
         except DeviceError as error:
             self._use(load_on_host(), f"not {self.backend}: {error}")
@@ -151,10 +151,10 @@ class Chain:
 
     def _store_couplings(self) -> None:
         """Put the couplings into the form that the backend reads."""
-        if self._half:
+        if self.half_weights:
             for name in self.couplings:
                 self.weights[name][...] = rounded(self.weights[name])
-        packed = self._half and self._backend.half
+        packed = self.half_weights and self._backend.half
         self._stacks = [stored(self.weights[name]) if packed else self.weights[name] for name in self.couplings]
 
     def _columns(self) -> list[Array]:
