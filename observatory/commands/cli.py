@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from observatory import __version__
-from observatory.commands import bench, info, presets, probe, record, train, window
+from observatory.commands import align, bench, info, presets, probe, record, train, window
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import OneLineParser
 
@@ -16,6 +16,7 @@ _COMMANDS = {
     "record": record,
     "probe": probe,
     "train": train,
+    "align": align,
     "bench": bench,
 }
 _OPTIONS_OF_ALL = ("-h", "--help", "--version")

@@ -1,0 +1,159 @@
+"""Gradient alignment: per layer, the cosine between what a network reads off itself and the exact gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.build import build_network, load_data
+from engine.knobs import set_knob
+from engine.learning.exact import exact_gradients
+from engine.learning.from_ticks import tick_gradients
+from engine.networks.chain import Chain
+from engine.preset import Preset
+from kernels.backends import AUTO
+
+Array = NDArray[Any]
+SAMPLES = 16
+MAX_TICKS = 20_000
+CHECK_EVERY = 20
+AFTER = 100
+"""Free ticks after the state has come to rest, down into the round-off."""
+CONVERGED = 1e-9
+"""The nudge is left alone once no layer's displacement changes by more than this share of itself in CHECK_EVERY ticks
+(in float32: by more than CONVERGED_SINGLE)."""
+CONVERGED_SINGLE = 1e-5
+RESOLVED = 1e-3
+"""A layer whose displacement still changes by more than this share of itself has no credit yet: below the floor."""
+UNDERFLOW_MARGIN = 1e4
+"""... and so has one whose largest displacement is within this factor of the smallest normal number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """cosine, below_floor: weight family -> one value per layer, layer 1 first; None where there is no cosine."""
+
+    cosine: dict[str, list[float | None]]
+    below_floor: dict[str, list[bool]]
+
+    @property
+    def min_cosine(self) -> float | None:
+        """The smallest cosine of all layers above the floor."""
+        known = [c for f, row in self.cosine.items() for c, low in zip(row, self.below_floor[f], strict=True)
+                 if c is not None and not low]  # fmt: skip
+        return min(known) if known else None
+
+    @property
+    def hidden(self) -> int:
+        """How many layers, over all families, are below the floor."""
+        return sum(sum(row) for row in self.below_floor.values())
+
+
+def cosine(a: Array, b: Array) -> float | None:
+    """Cosine of the angle between two tensors; None if one of them is zero or not finite."""
+    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    largest = np.abs(a).max(), np.abs(b).max()
+    if not all(np.isfinite(largest)) or not all(largest):
+        return None
+    a, b = a / largest[0], b / largest[1]
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def compare(
+    update: Mapping[str, Array], exact: Mapping[str, Array], families: tuple[str, ...], unresolved: NDArray[np.bool_]
+) -> Alignment:
+    """Cosines of two sets of gradients; `families` have a tensor per layer, the others one in all.
+
+    `unresolved` (layers,) marks layers without resolved credit. W_in hangs on layer 1, the read-out on none.
+    """
+    cosines: dict[str, list[float | None]] = {}
+    below: dict[str, list[bool]] = {}
+    for name in update:
+        if name in families:
+            cosines[name] = [cosine(a, b) for a, b in zip(update[name], exact[name], strict=True)]
+            marks = unresolved.tolist()
+        else:
+            cosines[name] = [cosine(update[name], exact[name])]
+            marks = [bool(unresolved[0]) if name == "W_in" else False]
+        below[name] = [mark or value is None for mark, value in zip(marks, cosines[name], strict=True)]
+    return Alignment(cosines, below)
+
+
+def _converge(chain: Chain, tolerance: float, most: int) -> NDArray[np.bool_]:
+    """Nudged ticks until every layer's displacement rests relative to its own size; where it does not, (layers,)."""
+    before = [columns[:, :, 1:].copy() for columns in chain.columns()]
+    change = np.full(chain.layout.layers, np.inf)
+    for _ in range(0, most, CHECK_EVERY):
+        for _ in range(CHECK_EVERY):
+            chain.tick(nudged=True)
+        change = np.zeros(chain.layout.layers)
+        for old, columns in zip(before, chain.columns(), strict=True):
+            new = columns[:, :, 1:]
+            size = np.abs(new).max((1, 2, 3))
+            moved = np.abs(new - old).max((1, 2, 3))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                change = np.fmax(change, np.where(moved == 0, 0, moved / size))
+            old[...] = new
+        if change.max() < tolerance:
+            break
+    smallest = np.min([np.abs(columns[:, :, 1:]).max((1, 2, 3)) for columns in chain.columns()], axis=0)
+    return ~(change < RESOLVED) | ~(smallest > UNDERFLOW_MARGIN * np.finfo(chain.dtype).tiny)
+
+
+def ticked_update(
+    chain: Chain, labels: NDArray[np.int64], max_ticks: int = MAX_TICKS
+) -> tuple[dict[str, Array], Array]:
+    """Settle, nudge and settle the clamped chain; its local gradients, and which layers are unresolved (layers,)."""
+    single = chain.dtype == np.float32
+    chain.release()
+    still = 1e-6 if single else 1e-14
+    for _ in range(max_ticks):
+        chain.tick(nudged=False)
+        if float(chain.observe().velocity_max.max()) < still:
+            break
+    for _ in range(AFTER):
+        chain.tick(nudged=False)
+    chain.release()
+    chain.aim()
+    unresolved = _converge(chain, CONVERGED_SINGLE if single else CONVERGED, max_ticks)
+    return tick_gradients(chain, labels), unresolved
+
+
+def prepared_chain(preset: Preset, overrides: Mapping[str, float | str], samples: int, backend: str = AUTO) -> Chain:
+    """A preset's network with `samples` pictures' room, knobs of the preset and then `overrides` set.
+
+    Knobs that are the session's, not the network's, are passed over in the preset. Raises PresetError, KnobError.
+    """
+    chain = build_network(preset, backend, samples)
+    assert isinstance(chain, Chain)
+    for name, value in preset.knobs.items():
+        if name in chain.parameters:
+            chain.set_parameter(name, value)
+    for name, value in overrides.items():
+        set_knob(dict(chain.parameters), name, value)
+        chain.set_parameter(name, value)
+    return chain
+
+
+def align(
+    preset: Preset,
+    overrides: Mapping[str, float | str] | None = None,
+    samples: int = SAMPLES,
+    backend: str = AUTO,
+) -> tuple[Alignment, Chain]:
+    """Alignment over the first `samples` pictures of the data set, from ticks in the preset's dtype.
+
+    Raises PresetError, KnobError, BackendError, NoFixedPointError.
+    """
+    data = load_data(preset)
+    chain = prepared_chain(preset, overrides or {}, samples, backend)
+    chosen = (np.arange(samples) + preset.sample) % len(data.labels)
+    x, labels = data.encode(data.images[chosen]), data.labels[chosen]
+    exact = exact_gradients(chain.kind, chain.weights, x, labels, chain.value("sigma"), chain.value("input_gain"))
+    chain.clamp(x, labels)
+    update, unresolved = ticked_update(chain, labels)
+    return compare(update, exact, (*chain.couplings, "b"), unresolved), chain
