@@ -1,7 +1,8 @@
 """Labelled pictures that networks read: where they come from, how they become vectors, what is held out."""
 
-from engine.data.dataset import DataError, Dataset
+from engine.data.dataset import Dataset
 from engine.data.digits import digits
+from engine.data.errors import DataError
 from engine.data.load import load_dataset
 from engine.data.split import Split, split
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import DataError, Dataset, make_dataset
+from engine.data.dataset import Dataset, make_dataset
+from engine.data.errors import DataError
 
 FOLDER = "cifar-10-batches-py"
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.errors import DataError
 
-class DataError(ValueError):
-    """Data that cannot be used; one line that names the file and says what is wrong with it."""
+LARGEST_PICTURE = 2**16
+"""Values in a picture, at most: 256 x 256 grey pixels."""
+MOST_CLASSES = 1000
+_AT_ONCE, _PART = 4096, 512
+"""Sets of more pictures than the first are measured in parts of as many as the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a view needs to know of a data set: its name, how many pictures and classes it has, and their names."""
+
+    name: str
+    count: int
+    classes: int
+    class_names: tuple[str, ...] = ()
+
+    def class_name(self, label: int) -> str:
+        """The name of a class, its number where it has none."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +38,8 @@ class Dataset:
 
     images: (count, height, width) grey or (count, height, width, 3) colour, float32 in 0..1 or uint8 in 0..255;
     labels: int64 (count,) in 0..classes-1; mean: float32 (pixels,), spread: one standard deviation, both of the
-    training part; test_from: index at which the set's own held-out part begins, None where it has none.
+    training part, or of all pictures of a set without parts; test_from: index at which the set's own held-out part
+    begins, None where it has none; class_names: empty, or one for each class.
     """
 
     name: str
@@ -40,6 +60,11 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """Shape of one picture."""
         return tuple(self.images.shape[1:])
+
+    @property
+    def summary(self) -> Summary:
+        """The set without its arrays."""
+        return Summary(self.name, len(self.images), self.classes, self.class_names)
 
     def picture(self, index: int) -> NDArray[np.float32]:
         """One picture, float32 in 0..1."""
@@ -71,43 +96,52 @@ def make_dataset(
     class_names: tuple[str, ...] = (),
 ) -> Dataset:
     """Check pictures and labels and measure what `encode` needs. Raises DataError naming `name`."""
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3) or not all(images.shape[1:]):
-        raise DataError(f"{name}: pictures have shape {images.shape}, expected (count, height, width) or (..., 3)")
-    if len(images) != len(labels) or labels.ndim != 1:
+    _check_pictures(name, images)
+    if labels.shape != (len(images),):
         raise DataError(f"{name}: {len(images)} pictures but labels of shape {labels.shape}")
-    if len(images) < 2:
-        raise DataError(f"{name}: {len(images)} pictures are too few")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise DataError(f"{name}: labels must be whole numbers from 0")
+    training = len(images) if test_from is None else test_from
+    if training < 2 or test_from == len(images):
+        parts = "" if test_from is None else f" for training and {len(images) - training} for testing"
+        raise DataError(f"{name}: {training} pictures{parts} are too few")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{name}: labels must be whole numbers, not {labels.dtype}")
+    low, high = int(labels.min()), int(labels.max())
+    most = len(class_names) or MOST_CLASSES
+    if low < 0 or high >= most:
+        raise DataError(f"{name}: labels go from {low} to {high}, expected 0 to {most - 1}")
     if images.dtype != np.uint8:
-        if not np.issubdtype(images.dtype, np.floating) or not np.isfinite(images).all():
-            raise DataError(f"{name}: pictures must be uint8, or finite numbers from 0 to 1")
-        if images.min() < 0 or images.max() > 1:
-            raise DataError(f"{name}: pixels go from {images.min():g} to {images.max():g}, expected 0 to 1")
-        images = images.astype(np.float32)
-    classes = max(int(labels.max()) + 1, len(class_names), 2)
-    if classes > 1000:
-        raise DataError(f"{name}: label {classes - 1} is too large; at most 1000 classes are read")
-    mean, spread = _statistics(images[:test_from])
-    if not spread > 0:
-        raise DataError(f"{name}: all pictures are the same")
+        images = images.astype(np.float32, copy=False)
+    mean, spread = _statistics(images[:training])
+    if spread < 1e-6:
+        raise DataError(f"{name}: all training pictures are the same")
+    classes = len(class_names) or max(high + 1, 2)
     return Dataset(name, images, labels.astype(np.int64), classes, mean, spread, test_from, class_names)
 
 
+def _check_pictures(name: str, images: NDArray[Any]) -> None:
+    shape = images.shape
+    if images.ndim not in (3, 4) or shape[3:] not in ((), (3,)):
+        raise DataError(f"{name}: pictures have shape {shape}, expected (count, height, width) or (..., 3)")
+    if not 0 < prod(shape[1:]) <= LARGEST_PICTURE:
+        wanted = f"at least one pixel and at most {LARGEST_PICTURE:,} values each are read"
+        raise DataError(f"{name}: pictures have shape {shape[1:]}; {wanted}")
+    if images.dtype == np.uint8 or not images.size:
+        return
+    if not np.issubdtype(images.dtype, np.floating):
+        raise DataError(f"{name}: pictures must be uint8, or floats from 0 to 1, not {images.dtype}")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        raise DataError(f"{name}: pixels go from {low:g} to {high:g}, expected 0 to 1")
+
+
 def _statistics(images: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
-    """Per-pixel mean and the common spread about it, in parts so that memory stays small."""
-    if images.dtype != np.uint8:
-        flat = images.reshape(len(images), -1)
-        mean = flat.mean(0)
-        return mean, float((flat - mean).std())
-    count, total, squares = len(images), 0.0, 0.0
-    mean = np.zeros(images[0].size)
-    for first in range(0, count, 4096):
-        mean += _in_unit_range(images[first : first + 4096]).reshape(-1, mean.size).sum(0, dtype=np.float64)
-    mean /= count
-    for first in range(0, count, 4096):
-        off = _in_unit_range(images[first : first + 4096]).reshape(-1, mean.size) - mean
-        total += float(off.sum())
-        squares += float(np.square(off).sum())
-    number = count * mean.size
-    return mean.astype(np.float32), float(np.sqrt(max(squares / number - (total / number) ** 2, 0.0)))
+    """Per-pixel mean and the common spread about it; large sets in parts, so that memory stays small."""
+    count, pixels = len(images), prod(images.shape[1:])
+    if count <= _AT_ONCE:
+        flat = _in_unit_range(images).reshape(count, pixels)
+        average = flat.mean(0)
+        return average, float((flat - average).std())
+    parts = [images[first : first + _PART] for first in range(0, count, _PART)]
+    mean = sum(_in_unit_range(part).reshape(-1, pixels).sum(0, dtype=np.float64) for part in parts) / count
+    squares = sum(float(np.square(_in_unit_range(part).reshape(-1, pixels) - mean).sum()) for part in parts)
+    return mean.astype(np.float32), float(np.sqrt(squares / (count * pixels)))

@@ -9,8 +9,9 @@ from platformdirs import user_data_path
 
 from engine.data.cifar import FOLDER as CIFAR
 from engine.data.cifar import read_cifar
-from engine.data.dataset import DataError, Dataset
+from engine.data.dataset import Dataset
 from engine.data.digits import digits
+from engine.data.errors import DataError
 from engine.data.idx import is_idx_folder, read_idx_folder
 from engine.data.npz import read_npz
 from engine.data.openml import fetch

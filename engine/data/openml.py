@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from engine.data.dataset import DataError, Dataset, make_dataset
+from engine.data.dataset import Dataset, make_dataset
+from engine.data.errors import DataError
 
 
 def fetch(name: str) -> Dataset:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import DataError, Dataset
+from engine.data.dataset import Dataset
+from engine.data.errors import DataError
 
 TEST_SHARE = 0.2
 

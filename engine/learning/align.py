@@ -101,7 +101,8 @@ def _converge(chain: Chain, tolerance: float, most: int) -> NDArray[np.bool_]:
         if change.max() < tolerance:
             break
     smallest = np.min([np.abs(columns[:, :, 1:]).max((1, 2, 3)) for columns in chain.columns()], axis=0)
-    return ~(change < RESOLVED) | ~(smallest > UNDERFLOW_MARGIN * np.finfo(chain.dtype).tiny)
+    unresolved: NDArray[np.bool_] = ~(change < RESOLVED) | ~(smallest > UNDERFLOW_MARGIN * np.finfo(chain.dtype).tiny)
+    return unresolved
 
 
 def ticked_update(

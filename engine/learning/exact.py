@@ -112,7 +112,8 @@ def _hopfield(
     def tick(s: Array) -> Array:
         pre = half * np.matmul(np.concatenate([inflow[None], s[:-1]]), W.swapaxes(1, 2)) + b[:, None]
         pre[:-1] += half * np.matmul(s[1:], W[1:])
-        return np.tanh(pre / mass)
+        state: Array = np.tanh(pre / mass)
+        return state
 
     s = _settled(tick, np.zeros((layers, *inflow.shape)))
     f, error = _force(w, s[-1], labels)
@@ -143,7 +144,7 @@ def _tridiagonal(diagonal: Array, C: Array, f: Array) -> Array:
             pivot, np.broadcast_to(C[layer].T, (samples, neurons, neurons))
         )
         pivots.append(pivot)
-    g = np.empty_like(diagonal)
+    g: Array = np.empty_like(diagonal)
     right = f
     for layer in reversed(range(layers)):
         g[layer] = np.linalg.solve(pivots[layer], right[:, :, None])[:, :, 0]

@@ -79,7 +79,9 @@ class EquilibriumTeacher:
 
 
 INNER_TICKS = 40
-"""Ticks of each layer that backpropagation unrolls."""
+"""Ticks of each layer that backpropagation unrolls (recursive chain)."""
+TICKS = 100
+"""Synchronous ticks that backpropagation unrolls (Hopfield chain)."""
 DRIFT = 0.01
 """How far drifting feedback walks at an update, relative to its norm per entry."""
 
@@ -134,12 +136,14 @@ class BackpropTeacher(EquilibriumTeacher):
 
     def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
         """One update."""
-        from engine.learning.backprop import gradient_of_batch
+        from engine.learning.backprop import gradient_of_batch, gradient_through_ticks
 
         net = self.equilibrium
-        gradients, loss, correct = gradient_of_batch(
-            net.weights, x, labels, sigma=net.sigma, input_gain=net.input_gain, inner_ticks=INNER_TICKS
-        )
+        knobs = {"sigma": net.sigma, "input_gain": net.input_gain}
+        if net.kind == "recursive":
+            gradients, loss, correct = gradient_of_batch(net.weights, x, labels, **knobs, inner_ticks=INNER_TICKS)
+        else:
+            gradients, loss, correct = gradient_through_ticks(net.kind, net.weights, x, labels, **knobs, ticks=TICKS)
         update(gradients, 1.0)
         return Lesson(loss, correct)
 

@@ -15,12 +15,16 @@ from engine.lazy import LazyState
 from engine.linalg import clip_singular_values, semi_orthogonal, spectral_norms
 from engine.network import Observation
 from engine.networks.on_device import ChainOnDevice
-from kernels import SUMS
+from kernels import SUMS, TINY
 from kernels.backends import Backend, load_on_host
 from kernels.cuda.device import Device, DeviceError
 from kernels.half import rounded, stored
 
 Array = NDArray[Any]
+REFINEMENT = 3.0
+"""Coarse lazy thresholds fall by this factor whenever the state is calm."""
+CALM = 0.1
+"""It is calm once nothing changes by more than this share of the threshold in a tick."""
 OSCILLATING_TICKS = 6
 """A neuron oscillates once its velocity has changed sign this many ticks in a row."""
 
@@ -45,6 +49,7 @@ def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, K
         "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
         "dynamics": choice_knob(dynamics, _DYNAMICS + more_words),
         "epsilon": Knob(1e-3, 0.0, 0.1, "", "Lazy ticks: a neuron sends once it has changed by more than this.", "log"),
+        "coarse": Knob(1, 1, 100, "", "Lazy ticks start with this many times epsilon and refine as they rest.", "log"),
     }
 
 
@@ -188,13 +193,18 @@ class Chain:
     def set_parameter(self, name: str, value: float | str) -> None:
         """Move a knob; acts at the next tick. Raises KnobError."""
         set_knob(self.parameters, name, value)
-        self._stirred = True
+        self._disturb()
         if name == "input_gain":
             self._feed()
         elif name == "noise":
             self._drive[...] = self.weights["b"][:, None]
         elif name == "dynamics":
             self._lazy = None
+
+    def _disturb(self) -> None:
+        """Something that every neuron depends on has changed."""
+        self._stirred = True
+        self._coarseness = self.value("coarse")
 
     def reset(self, seed: int) -> None:
         """Back to rest (all states zero) with the same weights; `seed` starts the noise afresh."""
@@ -205,7 +215,7 @@ class Chain:
             self._on_device.host_changed()
         self._drive[...] = self.weights["b"][:, None]
         self._lazy = None
-        self._stirred = True
+        self._disturb()
         self.ticks = 0
         self.dense_flops = self.effective_flops = 0.0
 
@@ -224,7 +234,7 @@ class Chain:
 
     def _feed(self) -> None:
         self._inflow[...] = self.value("input_gain") * (self._x @ self.weights["W_in"].T)
-        self._stirred = True
+        self._disturb()
 
     def aim(self) -> None:
         """Set the nudging force to -dC/ds_L at the free state of this moment."""
@@ -293,20 +303,28 @@ class Chain:
             self._lazy = self.lazy_kind(self.weights, self._states[0], self._inflow)
             self._stirred = True
         lazy = self._lazy
-        if self._stirred:
-            lazy.set_thresholds(self.value("epsilon"), self.value("beta"))
         pulled = False
         if columns == 3:
             force = self._aim * self.value("beta")
             pulled = not np.array_equal(force, self._force)
+            if pulled and not self._force.any():
+                self._coarseness = self.value("coarse")
             self._force[...] = force
         observed = (self._velocity, self._flips, self._sums)
-        done = lazy.tick(
-            self._drive, self._inflow, self._force, self.value("sigma"), self._states, observed,
-            columns, self._stirred, pulled,
-        )  # fmt: skip
-        self._stirred = False
-        return done
+        done = 0.0
+        while True:
+            threshold = self._coarseness * self.value("epsilon")
+            lazy.set_thresholds(threshold, self.value("beta"))
+            done += lazy.tick(
+                self._drive, self._inflow, self._force, self.value("sigma"), self._states, observed,
+                columns, self._stirred, pulled,
+            )  # fmt: skip
+            self._stirred = False
+            moved = self._sums[:, :, 3].max(), self._sums[:, :, 4].max() / max(self.value("beta") * self.pull, TINY)
+            if self._coarseness == 1 or max(moved[: 1 + (columns == 3)]) > CALM * threshold:
+                return done
+            self._coarseness = max(1.0, self._coarseness / REFINEMENT)
+            self._stirred = True
 
     def observe(self) -> Observation:
         """Reductions of the last tick."""
