@@ -37,9 +37,9 @@ class LazyState:
         layers, samples, _, neurons = self._state_shape
         return np.zeros((layers, samples, count, neurons), self._dtype)
 
-    def set_thresholds(self, epsilon: float, beta: float) -> None:
-        """Epsilon for the free copy, epsilon * beta for the displacements."""
-        self._thresholds[:] = epsilon, epsilon * beta, epsilon * beta
+    def set_thresholds(self, epsilon: float, push: float) -> None:
+        """Epsilon for the free copy; for the displacements epsilon times the largest push, beta |f|."""
+        self._thresholds[:] = epsilon, epsilon * push, epsilon * push
 
     def release(self) -> None:
         """The displacements have been set to zero: so is all that they had sent."""

@@ -1,9 +1,9 @@
 """Lazy against dense ticks of the same network, on the same digits, driven by the same loop.
 
-`rest`: a digit is clamped on a network at rest. `streamed`: on a network that has settled on a digit, that digit
-morphed by a tenth into the next one. Both engines tick until the largest change of a tick is under 1e-5, looking once
-every few ticks. The error is that of the activations, ||x - x*|| / ||x*||, x* being where dense ticks end when they go
-on until nothing but rounding moves.
+`rest`: a digit is clamped on a network that rests without a picture. `streamed`: on a network that has settled on a
+digit, that digit morphed by a tenth into the next one. Both engines tick until the largest change of a tick is under
+1e-5, looking once every few ticks. The error is that of the activations, ||x - x*|| / ||x*||, x* being where dense
+ticks end when they go on until nothing but rounding moves.
 """
 
 from __future__ import annotations
@@ -122,11 +122,11 @@ def _encoded(data: Dataset, index: int) -> Array:
 
 
 def _to_rest(network: Network, seed: int) -> None:
-    """Rest, with one tick without input behind it, in which lazy ticks lay out their memory."""
+    """The fixed point without a picture: trained biases keep a network busy at its zero state, which is no rest."""
     gain = network.parameters["input_gain"].value
     network.reset(seed)
     network.set_parameter("input_gain", 0.0)
-    network.tick(False)
+    _until_still(network)
     network.set_parameter("input_gain", gain)
 
 
@@ -144,10 +144,14 @@ def _settle(network: Network, picture: Array) -> _Run:
     return _Run(seconds, network.effective_flops - flops, network.ticks - ticks, state, label)
 
 
+def _until_still(network: Network) -> None:
+    for _ in range(_POLISH_TICKS):
+        network.tick(False)
+        if network.observe().velocity_max[0] < _EXACT:
+            break
+
+
 def _polished(dense: Network) -> tuple[Array, int]:
     """Where dense ticks end, and the class that is read there."""
-    for _ in range(_POLISH_TICKS):
-        dense.tick(False)
-        if dense.observe().velocity_max[0] < _EXACT:
-            break
+    _until_still(dense)
     return dense.channels(0)[0].copy(), int(dense.logits()[0].argmax())

@@ -314,7 +314,7 @@ class Chain:
         done = 0.0
         while True:
             threshold = self._coarseness * self.value("epsilon")
-            lazy.set_thresholds(threshold, self.value("beta"))
+            lazy.set_thresholds(threshold, self.value("beta") * self.pull)
             done += lazy.tick(
                 self._drive, self._inflow, self._force, self.value("sigma"), self._states, observed,
                 columns, self._stirred, pulled,
