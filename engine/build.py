@@ -8,6 +8,7 @@ from engine.networks.chain import Chain
 from engine.networks.hopfield_chain import HopfieldChain
 from engine.networks.recursive_chain import RecursiveChain
 from engine.preset import Preset, PresetError
+from engine.trits import unpacked
 from engine.weights import read_weights
 from kernels.backends import AUTO, BackendError, load_backend
 
@@ -43,7 +44,7 @@ def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Netw
         raise BackendError(f"backend {backend} cannot compute {preset.name}: {network.backend_reason}")
     if preset.weights_file is not None:
         try:
-            network.load_state_dict(read_weights(preset.weights_file))
+            network.load_state_dict(unpacked(read_weights(preset.weights_file)))
         except ValueError as error:
             raise PresetError(f"{preset.name}: weights: {error}") from None
     return network

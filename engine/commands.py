@@ -70,8 +70,34 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Ablate:
+    """Cut out a random share (0 to 1) of every layer's neurons, beside those that are cut out already."""
+
+    share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class AblateRegion:
+    """Cut out chosen neurons: where `neurons` (layers, neurons) is true."""
+
+    neurons: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """All neurons live again, with the weights they had."""
+
+
+@dataclass(frozen=True, slots=True)
 class Nudge:
     """Switch the nudge on or off."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dream:
+    """Let the input go, so that it moves towards the class that is nudged to; or hold it where it is."""
 
     on: bool
 
@@ -106,8 +132,12 @@ Command: TypeAlias = (
     | Pause
     | Step
     | Reset
+    | Ablate
+    | AblateRegion
+    | Heal
     | Nudge
     | Learn
+    | Dream
     | SaveWeights
     | Throttle
 )

@@ -12,7 +12,7 @@ from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
 
-Phase = Literal["free", "nudged", "hold", "persistent"]
+Phase = Literal["free", "nudged", "hold", "persistent", "dream"]
 
 SATURATED = 1
 """Flag bit: |activation| is above 0.97."""
@@ -22,6 +22,8 @@ NOT_FINITE = 4
 """Flag bit: NaN or infinity."""
 SKIPPED = 8
 """Flag bit: a lazy engine did no work for this neuron in this tick."""
+ABLATED = 16
+"""Flag bit: this neuron is cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Frame:
     """The class that the nudge pulls towards."""
     paused: bool = False
     nudging: bool = True
+    dreaming: bool = False
+    """Whether the input is free and moves with the credit that reaches it."""
     learning: Progress | None = None
     """How live learning goes, None while it is off."""
     seed: int = 0

@@ -101,6 +101,16 @@ class Network(Protocol):
     def tick(self, nudged: bool) -> None:
         """Advance every layer once: the free copy, and the two nudged copies with it if `nudged`."""
 
+    def ablate(self, where: NDArray[np.bool_]) -> None:
+        """Cut out these neurons (layers, neurons) too; from now on their state is 0. Raises ValueError."""
+
+    def heal(self) -> None:
+        """All neurons live again, with the weights they had."""
+
+    @property
+    def ablated(self) -> NDArray[np.bool_]:
+        """The neurons that are cut out, (layers, neurons)."""
+
     def observe(self) -> Observation:
         """Reductions of the last tick."""
 

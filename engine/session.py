@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from engine.build import build_network, load_data
 from engine.commands import (
+    Ablate,
+    AblateRegion,
     Command,
+    Heal,
     Learn,
     LoadPreset,
     Nudge,
@@ -23,12 +27,14 @@ from engine.commands import (
     Step,
     Throttle,
 )
-from engine.frame import NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame, Metrics, Phase
+from engine.frame import ABLATED, NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame, Metrics, Phase
+from engine.homeostasis import Homeostat, homeostasis_knobs
 from engine.knobs import Knob, KnobError, set_knob
 from engine.learning.live import LiveLearning
 from engine.metrics import credit_decay, nudge_depth
 from engine.network import Network
 from engine.networks.chain import Chain, softmax
+from engine.networks.disturbance import drawn_lesion
 from engine.phases import Clocked, Persistent, Schedule, phase_knobs
 from engine.preset import Preset, PresetError
 from engine.weights import write_weights
@@ -36,7 +42,7 @@ from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
 
 SATURATED_ABOVE = 0.97
-_NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance")
+_NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance", "homeostasis")
 
 
 class Session:
@@ -57,7 +63,7 @@ class Session:
 
     def _load(self, preset: Preset) -> None:
         network = build_network(preset, self._backend_wanted)
-        phases = phase_knobs()
+        phases = {**phase_knobs(), **homeostasis_knobs()}
         set_knob(phases, "persistent", float(preset.mode == "persistent"))
         for name, value in preset.knobs.items():
             try:
@@ -99,7 +105,7 @@ class Session:
         lost = self.network.leave_device(f"{failed} failed: {error}")
         self._backend_wanted = self.backend
         if lost:
-            self._schedule.begin(self.network)
+            self._settle_anew()
         self.paused, self.steps_left = True, 0
         kept = f"the state of {lost} ticks ago" if lost else "the state it had"
         return f"{failed} failed ({error}). Paused with {kept}; Play goes on with {self.backend}."
@@ -114,6 +120,8 @@ class Session:
         """Whether the hold of this sample was over at the last tick."""
         self.network.reset(self.preset.seed)
         self._epoch += 1
+        self.homeostat = Homeostat(self.network.layout.layers, self.network.dtype)
+        """What regulates sigma while the knob `homeostasis` is on; an experiment may put another one here."""
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
         self._timed_from = (time.perf_counter(), 0)
@@ -123,6 +131,11 @@ class Session:
     def _new_schedule(self) -> Schedule:
         kind = Persistent if self._phase_knobs["persistent"].value else Clocked
         return kind(self.network, self._nudge)
+
+    def _settle_anew(self) -> None:
+        """The free state has to settle anew, from where it is."""
+        self._schedule.begin(self.network)
+        self.homeostat.disturbed()
 
     def _gather_knobs(self) -> None:
         self.knobs: dict[str, Knob] = {**self.network.parameters, **self._phase_knobs}
@@ -148,22 +161,35 @@ class Session:
                 self._load(preset)
             case SelectSample(index):
                 self._clamp_sample(index)
-                self._schedule.begin(self.network)
+                self._settle_anew()
             case SetInput(image, label):
                 self._clamp(image, label)
                 self._sample = None
-                self._schedule.begin(self.network)
+                self._settle_anew()
             case SetTarget(label):
                 if not 0 <= label < self._data.classes:
                     raise ValueError(f"class {label} does not exist; there are 0 to {self._data.classes - 1}")
                 self._clamp(self._image, label)
-                self._schedule.begin(self.network)
+                self._settle_anew()
             case Pause(on):
                 self.paused, self.steps_left = on, 0
             case Step(count):
                 self.paused, self.steps_left = True, self.steps_left + count
             case Reset():
                 self._start_afresh()
+            case Ablate(share):
+                if not 0 <= share <= 1:
+                    raise ValueError(f"a share of {share:g} of the neurons cannot be cut out; it goes from 0 to 1")
+                dead = self.network.ablated
+                rng = np.random.default_rng((self.preset.seed, 7, int(dead.sum())))
+                self.network.ablate(drawn_lesion(~dead, share, rng))
+                self._settle_anew()
+            case AblateRegion(neurons):
+                self.network.ablate(neurons)
+                self._settle_anew()
+            case Heal():
+                self.network.heal()
+                self._settle_anew()
             case Learn(on):
                 self._learn(on)
             case SaveWeights(path):
@@ -185,7 +211,7 @@ class Session:
             set_knob(dict(self.knobs), name, value)
             self.network.set_parameter(name, value)
         if name not in _NO_RESETTLING:
-            self._schedule.begin(self.network)
+            self._settle_anew()
         self._gather_knobs()
 
     def tick(self) -> None:
@@ -194,10 +220,26 @@ class Session:
         self.done = self._schedule.tick(self.network, self.knobs)
         if self._learning is not None:
             self._learn_from(self._learning, phase)
+        if self.knobs["homeostasis"].value:
+            self._regulate()
         if self.done and self.knobs["advance"].value and self._sample is not None:
             learning = self._learning
             self._clamp_sample(self._sample + 1 if learning is None else learning.next_sample())
-            self._schedule.begin(self.network)
+            self._settle_anew()
+
+    def _regulate(self) -> None:
+        """Move sigma where the velocity says: down at once, up when this sample is over."""
+        homeostat = self.homeostat
+        seen = self.network.observe()
+        velocity = float(seen.velocity_max.max()) if seen.finite else math.inf
+        verdict = homeostat.observe(velocity, self.knobs["tolerance"].value)
+        if verdict == "diverges" or (verdict == "rests" and self.done):
+            knob = self.knobs["sigma"]
+            sigma = homeostat.regulated(knob.value, knob.high)
+            if sigma != knob.value:
+                self._set_parameter("sigma", sigma)
+            if not seen.finite:
+                self._start_afresh()
 
     def _learn(self, on: bool) -> None:
         if not on:
@@ -239,7 +281,7 @@ class Session:
         oscillating = network.oscillating(0)
         unsound = ~(np.isfinite(activation) & np.isfinite(velocity) & np.isfinite(nudge))
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
-        flags = np.zeros(saturated.shape, np.uint8)
+        flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
         for bit, where in bits:
             flags[where] |= bit
         seen = network.observe()

@@ -14,8 +14,8 @@ BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Presets", LEFT, 310),
     ("Input", LEFT, 410),
-    ("Knobs", RIGHT, 430),
-    ("Classes", RIGHT, 170),
+    ("Knobs", RIGHT, 475),
+    ("Classes", RIGHT, 150),
     ("Channels", RIGHT, 130),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),

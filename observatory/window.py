@@ -14,6 +14,9 @@ from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
 from engine.commands import (
+    Ablate,
+    AblateRegion,
+    Heal,
     LoadPreset,
     Nudge,
     Pause,
@@ -25,7 +28,7 @@ from engine.commands import (
     Step,
     Throttle,
 )
-from engine.frame import Frame
+from engine.frame import ABLATED, Frame
 from engine.preset import Preset, PresetError, load_preset
 from observatory.actions import ACTIONS, build_actions
 from observatory.canvas.mosaic import MosaicCanvas
@@ -147,6 +150,7 @@ class Window(QMainWindow):
         self.throttle.chosen.connect(self._set_speed)
         self.capture.changed.connect(self.status.show_recording)
         self.canvas.hovered.connect(self._hovered)
+        self.canvas.region_drawn.connect(lambda neurons: send(AblateRegion(neurons)))
         self.canvas.events.draw.connect(self.status.count_draw)
         keep_arrows_while(self.canvas.native, lambda: not self.canvas.fitted)
 
@@ -214,8 +218,9 @@ class Window(QMainWindow):
         if neuron is None:
             self.status.neuron.clear()
             return
+        dead = "ablated   " if neuron.flags & ABLATED else ""
         self.status.neuron.setText(
-            f"layer {neuron.layer} ({neuron.row}, {neuron.column})   activation {neuron.activation:+.3f}"
+            f"{dead}layer {neuron.layer} ({neuron.row}, {neuron.column})   activation {neuron.activation:+.3f}"
             f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}"
         )
 
@@ -291,6 +296,14 @@ class Window(QMainWindow):
     def toggle_nudge(self) -> None:
         """Nudge on or off."""
         self.controller.send(Nudge(self.actions_by_name["toggle_nudge"].isChecked()))
+
+    def ablate(self) -> None:
+        """Cut out some of every layer's neurons."""
+        self.controller.send(Ablate())
+
+    def heal(self) -> None:
+        """All neurons live again."""
+        self.controller.send(Heal())
 
     def _set_speed(self, speed: float) -> None:
         self.settings.ticks_per_second = speed

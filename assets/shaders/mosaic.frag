@@ -14,6 +14,8 @@ uniform float u_hover;   // layer under the pointer, 0 for none
 uniform vec3 u_page;
 uniform vec3 u_label;
 uniform vec3 u_accent;
+uniform vec3 u_cross;    // over a neuron that is cut out
+uniform vec4 u_region;   // rectangle being drawn, in neurons: left, top, right, bottom; none if right < left
 varying vec2 v_world;
 
 const vec2 GLYPH = vec2(5.0, 7.0);
@@ -50,6 +52,10 @@ void main() {
             vec2 edge = min(f, 1.0 - f) * u_cell;
             float line = 1.0 - clamp(min(edge.x, edge.y), 0.0, 1.0);
             light *= 1.0 - 0.45 * line * smoothstep(14.0, 28.0, u_cell);
+            float dead = 1.0 - step(0.5, texture2D(u_lights, (slot * u_tile + cell + 0.5) / u_atlas).a);
+            float cross = min(abs(f.x - f.y), abs(f.x + f.y - 1.0)) * u_cell * 0.7071;
+            float stroke = clamp(max(0.5, 0.06 * u_cell) + 0.5 - cross, 0.0, 1.0) * smoothstep(3.0, 6.0, u_cell);
+            light = mix(light, u_cross, dead * stroke);
             colour = mix(colour, light, inside.x * inside.y);
         } else {
             vec2 away = max(-local, local - u_tile) * u_cell;
@@ -62,6 +68,11 @@ void main() {
                 colour = mix(colour, mix(u_label, u_accent, hovered), number(layer, pixel - corner));
             }
         }
+    }
+    vec2 within = min(v_world - u_region.xy, u_region.zw - v_world) * u_cell;
+    float depth = min(within.x, within.y);
+    if (u_region.z >= u_region.x && depth > -1.0) {
+        colour = mix(colour, u_accent, depth < 1.0 ? 0.9 : 0.14);
     }
     gl_FragColor = vec4(colour, 1.0);
 }

@@ -1,5 +1,5 @@
 // First pass: one fragment per neuron. The target holds the tiles edge to edge, u_columns in a row; the sources hold
-// one layer per row, as the engine wrote them.
+// one layer per row, as the engine wrote them. Alpha is 0 where a neuron is cut out.
 uniform sampler2D u_activation;
 uniform sampler2D u_velocity;
 uniform sampler2D u_nudge;
@@ -17,6 +17,7 @@ uniform vec3 u_red;
 uniform vec3 u_green;
 uniform vec3 u_blue;
 uniform vec3 u_rest;     // a neuron without light
+uniform vec3 u_dead;     // a neuron that is cut out
 
 const vec3 WHITE = vec3(1.0);
 const float SKIPPED = 0.45;  // the red that is left of a neuron that sent nothing
@@ -50,8 +51,10 @@ void main() {
     float swing = mix(0.3, 0.85, linear.g);
     float white = max(0.4 * bit(flags, 1.0), swing * bit(flags, 2.0)) * u_highlight;
     colour = mix(colour, WHITE, white);
+    float dead = bit(flags, 16.0);
+    colour = mix(colour, u_dead, dead);
     if (bit(flags, 4.0) > 0.5) {
         colour = BROKEN;
     }
-    gl_FragColor = vec4(colour, 1.0);
+    gl_FragColor = vec4(colour, 1.0 - dead);
 }

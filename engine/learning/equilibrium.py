@@ -172,13 +172,17 @@ class HopfieldEquilibrium(Equilibrium):
         return Free(self._read(x, inflow, s), (s,), float(ticks.mean()))
 
     def nudge(self, free: Free, labels: NDArray[np.int64]) -> Nudged:
-        """Both nudged fixed points, by over-relaxed red-black sweeps."""
+        """Both nudged fixed points, by red-black sweeps; over-relaxed unless the way down is no transpose.
+
+        Over-relaxation is for real spectra: with random feedback it diverges.
+        """
         (s,) = free.states
+        omega = relaxation_factor(self.sigma) if self.feedback is None else 1.0
         ds = np.empty((2, *s.shape), self.dtype)
         ticks = np.zeros((2, self._chunks(s.shape[2])), np.int64)
         sweeps.hopfield_nudge(
-            self.weights["W"], self._downward("W"), s, self._force(free, labels), self.sigma,
-            relaxation_factor(self.sigma), self.tolerance * self.beta, MOST, ds, ticks,
+            self.weights["W"], self._downward("W"), s, self._force(free, labels), self.sigma, omega,
+            self.tolerance * self.beta, MOST, ds, ticks,
         )  # fmt: skip
         return Nudged(labels, (ds,), np.empty((2, 0, s.shape[2]), self.dtype))
 

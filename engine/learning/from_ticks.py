@@ -27,8 +27,8 @@ def tick_gradients(chain: Chain, labels: NDArray[np.int64]) -> dict[str, Array]:
     read = Read(x, inflow.T, chain.logits(), states[-1][0][-1])
     if chain.kind == "hopfield":
         ((s, plus, minus),) = states
-        return hopfield_gradients(read, labels, s, plus, minus, chain.weights["W"], sigma, gain, beta)
+        return hopfield_gradients(read, labels, s, plus, minus, chain.acting["W"], sigma, gain, beta)
     (z, z_plus, z_minus), (s, s_plus, s_minus) = states
     dz, ds = (z_plus - z_minus) / (2 * beta), (s_plus - s_minus) / (2 * beta)
-    bottom = ds[0] + chain.weights["W"][0].T @ recursive_credit(z, dz, ds)[0]
+    bottom = ds[0] + chain.acting["W"][0].T @ recursive_credit(z, dz, ds)[0]
     return recursive_gradients(read, labels, z, s, dz, ds, bottom, sigma, gain)

@@ -65,11 +65,15 @@ class LiveLearning:
         self._answers.append(right)
 
     def update(self, label: int, rate: float) -> None:
-        """Move the weights along minus the local gradients of the states as they are."""
+        """Move the weights along minus the local gradients of the states as they are; those of dead neurons stay."""
         chain = self._chain
+        cut = chain.cut()
+        kept = {name: chain.weights[name][where] for name, where in cut.items()}
         self._optimiser.rate = rate
         self._optimiser.step(chain.weights, tick_gradients(chain, np.array([label])))
         clip_recurrent(chain.weights, chain.recurrent)
+        for name, where in cut.items():
+            chain.weights[name][where] = kept[name]
         chain.weights_changed()
 
     def sample_done(self) -> None:
@@ -81,7 +85,7 @@ class LiveLearning:
     def _measure(self) -> float:
         chain = self._chain
         fixed = equilibrium_of(
-            chain.kind, chain.weights, sigma=chain.value("sigma"), input_gain=chain.value("input_gain"),
+            chain.kind, chain.acting, sigma=chain.value("sigma"), input_gain=chain.value("input_gain"),
             beta=chain.value("beta"), tolerance=TEST_TOLERANCE,
         )  # fmt: skip
         return accuracy(fixed, self._data, self._test)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learning.equilibrium import Equilibrium
+from engine.learning.local import read_out_error
 from engine.linalg import orthogonal_stack, polar, semi_orthogonal
 from engine.networks.chain import softmax
 from engine.preset import Preset
 
 Array = NDArray[Any]
-Method = Literal["eqprop", "feedback", "drifting", "persistent", "backprop"]
+Method = Literal["eqprop", "feedback", "drifting", "redrawn", "read-out", "persistent", "backprop", "ternary"]
 
 
 Update = Callable[[dict[str, Array], float], None]
@@ -84,6 +85,8 @@ TICKS = 100
 """Synchronous ticks that backpropagation unrolls (Hopfield chain)."""
 DRIFT = 0.01
 """How far drifting feedback walks at an update, relative to its norm per entry."""
+REDRAWN = 1e3
+"""A walk so far that nothing is left of where it began: fresh random feedback for every batch."""
 
 
 def random_feedback(equilibrium: Equilibrium, rng: np.random.Generator) -> dict[str, Array]:
@@ -99,13 +102,13 @@ def random_feedback(equilibrium: Equilibrium, rng: np.random.Generator) -> dict[
 class FeedbackTeacher(EquilibriumTeacher):
     """Feedback alignment: the nudge travels down through random matrices instead of transposes.
 
-    It stays as it is (Lillicrap et al. 2016, Nature Communications 7), or, `drifting`, walks slowly at random, so that
-    the forward weights follow a moving target.
+    It stays as it is (Lillicrap et al. 2016, Nature Communications 7), or walks at random by `drift` at every update,
+    so that the forward weights follow a moving target.
     """
 
-    def __init__(self, equilibrium: Equilibrium, seed: int, drifting: bool = False) -> None:
+    def __init__(self, equilibrium: Equilibrium, seed: int, drift: float = 0.0) -> None:
         super().__init__(equilibrium)
-        self._drifting = drifting
+        self._drift = drift
         self._seed, self._steps = seed, 0
         self._feedback = random_feedback(equilibrium, np.random.default_rng((seed, 2)))
         equilibrium.feedback = self._feedback
@@ -113,11 +116,11 @@ class FeedbackTeacher(EquilibriumTeacher):
     def updated(self) -> None:
         """Transposes are made anew; drifting feedback takes a step."""
         super().updated()
-        if self._drifting:
+        if self._drift > 0:
             rng = np.random.default_rng((self._seed, 2, self._steps))
             for matrix in self._feedback.values():
                 step = rng.standard_normal(matrix.shape).astype(matrix.dtype) / np.sqrt(matrix.shape[-1])
-                matrix[...] = polar(matrix + DRIFT * step)
+                matrix[...] = polar(matrix + self._drift * step)
             self._steps += 1
 
     def state_dict(self) -> dict[str, Array]:
@@ -129,6 +132,17 @@ class FeedbackTeacher(EquilibriumTeacher):
         for name, matrix in self._feedback.items():
             matrix[...] = state[name]
         self._steps = int(state["steps"][0])
+
+
+class ReadOutTeacher(EquilibriumTeacher):
+    """Control: only the read-out learns, from the error that it makes; no credit goes down and nothing below moves."""
+
+    def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
+        """One update."""
+        free = self.equilibrium.settle(x)
+        error = read_out_error(free.logits, labels)
+        update({"W_out": (error.T @ free.read.top.T) / -len(labels)}, 1.0)
+        return lesson_from(free.logits, labels)
 
 
 class BackpropTeacher(EquilibriumTeacher):
@@ -150,7 +164,7 @@ class BackpropTeacher(EquilibriumTeacher):
 
 def teacher_of(method: Method, equilibrium: Equilibrium, preset: Preset, batch: int, seed: int) -> Teacher:
     """The teacher of this name for the weights of `equilibrium`, a network of `preset`."""
-    if method == "eqprop":
+    if method in ("eqprop", "ternary"):
         return EquilibriumTeacher(equilibrium)
     if method == "backprop":
         return BackpropTeacher(equilibrium)
@@ -158,4 +172,6 @@ def teacher_of(method: Method, equilibrium: Equilibrium, preset: Preset, batch: 
         from engine.learning.persistent import PersistentTeacher
 
         return PersistentTeacher(equilibrium, preset, batch)
-    return FeedbackTeacher(equilibrium, seed, drifting=method == "drifting")
+    if method == "read-out":
+        return ReadOutTeacher(equilibrium)
+    return FeedbackTeacher(equilibrium, seed, {"feedback": 0.0, "drifting": DRIFT, "redrawn": REDRAWN}[method])

@@ -16,8 +16,9 @@ from engine.build import build_network
 from engine.data import Dataset, split
 from engine.learning.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from engine.learning.equilibrium import Equilibrium, equilibrium_of
-from engine.learning.optimise import OPTIMISERS, clip_recurrent
+from engine.learning.optimise import OPTIMISERS, Optimiser, clip_recurrent
 from engine.learning.teachers import Method, teacher_of
+from engine.learning.ternary import FlipDescent
 from engine.networks.chain import PLAIN, common_knobs
 from engine.preset import Preset
 
@@ -41,6 +42,7 @@ class Recipe:
     rate: float = 2e-3
     """Falls along half a cosine to nothing at the last batch (Loshchilov & Hutter 2017, arXiv 1608.03983)."""
     optimiser: str = "adam"
+    """Not asked for by the method "ternary", which flips weights."""
     method: Method = "eqprop"
     beta: float = 0.01
     """Nudge strength while training: small, so that credit which grows on its way down a deep chain stays in the linear
@@ -116,11 +118,13 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     weights: dict[str, Array] | None = None,
+    flips: FlipDescent | None = None,
 ) -> Report:
     """Train a preset's network from its first weights (or `weights`, changed in place).
 
     After every epoch `checkpoint` is written whole or not at all; with `resume` training goes on from it and ends with
-    the same bits as if it had never stopped. Raises TrainingError, WeightsError.
+    the same bits as if it had never stopped. `flips` makes the weights ternary instead of the recipe's optimiser.
+    Raises TrainingError, WeightsError.
     """
     started = time.perf_counter()
     parts = split(data, 0)
@@ -133,7 +137,13 @@ def train(
     equilibrium = equilibrium_for(preset, weights, recipe.tolerance)
     equilibrium.beta = recipe.beta
     teacher = teacher_of(recipe.method, equilibrium, preset, recipe.batch, recipe.seed)
-    optimiser = OPTIMISERS[recipe.optimiser](recipe.rate)
+    optimiser: Optimiser = OPTIMISERS[recipe.optimiser](recipe.rate)
+    if flips is None and recipe.method == "ternary":
+        flips = FlipDescent(recipe.rate, equilibrium.recurrent, recipe.seed)
+    if flips is not None:
+        optimiser = flips
+        flips.begin(weights)
+        teacher.updated()
     told = {"recipe": asdict(recipe), "preset": preset.model_dump(mode="json"), "data": data.name}
     history: list[Epoch] = []
     spent = 0.0
@@ -142,10 +152,10 @@ def train(
         saved.belongs_to(told, checkpoint)
         for name, array in weights.items():
             array[...] = saved.weights[name]
+        teacher.updated()
         optimiser.load_state_dict(saved.optimiser)
         teacher.load_state_dict(saved.teacher)
         history, spent = [Epoch(**epoch) for epoch in saved.history], saved.seconds
-        teacher.updated()
     count = len(batches(learning, recipe.batch))
     stopped = False
     for number in range(len(history) + 1, recipe.epochs + 1):
@@ -169,7 +179,8 @@ def train(
             lesson = teacher.lesson(x, labels[part], update)
             if not math.isfinite(lesson.loss):
                 raise TrainingError(f"{preset.name}: the network left the finite numbers in epoch {number}")
-            clip_recurrent(weights, equilibrium.recurrent)
+            if flips is None:
+                clip_recurrent(weights, equilibrium.recurrent)
             teacher.updated()
             loss += lesson.loss * len(part)
             right += lesson.correct

@@ -14,6 +14,7 @@ from engine.layout import Layout
 from engine.lazy import LazyState
 from engine.linalg import clip_singular_values, semi_orthogonal, spectral_norms
 from engine.network import Observation
+from engine.networks.disturbance import Disturbance
 from engine.networks.on_device import ChainOnDevice
 from kernels import SUMS, TINY
 from kernels.backends import Backend, load_on_host
@@ -46,6 +47,8 @@ def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, K
         "sigma": Knob(0.9, 0.0, 3.0, "", "Lipschitz knob: spectral norm of the recurrent coupling. 1 is the edge."),
         "beta": Knob(0.1, 0.0, 1.0, "", "Nudge strength; the two nudged copies feel +beta and -beta."),
         "noise": Knob(0.0, 0.0, 1.0, "", "Standard deviation of fresh noise on every neuron's input at every tick."),
+        "input_noise": Knob(0.0, 0.0, 2.0, "", "Standard deviation of fresh noise on every pixel at every tick."),
+        "weight_noise": Knob(0.0, 0.0, 1.0, "", "Noise on every weight, in RMS of its matrix: drawn once, undone at 0."),
         "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
         "dynamics": choice_knob(dynamics, _DYNAMICS + more_words),
         "epsilon": Knob(1e-3, 0.0, 0.1, "", "Lazy ticks: a neuron sends once it has changed by more than this.", "log"),
@@ -97,12 +100,14 @@ class Chain:
         self.weights["b"] = np.zeros((layers, neurons), self.dtype)
         self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
         self.half_weights = half_weights
+        self._disturbance = Disturbance(layers, neurons, self.severed)
         self._store_couplings()
 
         shape = (layers, samples, neurons)
         self._drive = np.zeros(shape, self.dtype)
         self._noise = np.zeros(shape, self.dtype)
         self._x = np.zeros((samples, pixels), self.dtype)
+        self._seen = self._x
         self._labels: NDArray[np.int64] | None = None
         self._inflow = np.zeros((samples, neurons), self.dtype)
         self._aim = np.zeros((samples, neurons), self.dtype)
@@ -126,7 +131,7 @@ class Chain:
         """What computes the ticks, for the person, and if it is not what was wanted, why not."""
 
     def _enter(self, device: Device) -> None:
-        couplings = {name: self.weights[name] for name in self.couplings}
+        couplings = {name: self.acting[name] for name in self.couplings}
         try:
             self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self.half_weights)
             self.backend_reason += f", {self._on_device.reason}"
@@ -159,8 +164,14 @@ class Chain:
         if self.half_weights:
             for name in self.couplings:
                 self.weights[name][...] = rounded(self.weights[name])
+        self.acting = self._disturbance.of(self.weights)
+        """The weights that ticks read: `weights` themselves, but for lesions and weight noise."""
+        if self.half_weights:
+            for name in self.couplings:
+                if self.acting[name] is not self.weights[name]:
+                    self.acting[name] = rounded(self.acting[name])
         packed = self.half_weights and self._backend.half
-        self._stacks = [stored(self.weights[name]) if packed else self.weights[name] for name in self.couplings]
+        self._stacks = [stored(self.acting[name]) if packed else self.acting[name] for name in self.couplings]
 
     def _columns(self) -> list[Array]:
         """The state arrays of the chain, each (L, B, 3, N); the last one is what the read-out and the force see."""
@@ -196,8 +207,13 @@ class Chain:
         self._disturb()
         if name == "input_gain":
             self._feed()
+        elif name == "input_noise":
+            self._feed()
+        elif name == "weight_noise":
+            self._disturbance.set_noise(self.value(name), self._seed)
+            self.weights_changed()
         elif name == "noise":
-            self._drive[...] = self.weights["b"][:, None]
+            self._drive[...] = self.acting["b"][:, None]
         elif name == "dynamics":
             self._lazy = None
 
@@ -209,11 +225,15 @@ class Chain:
     def reset(self, seed: int) -> None:
         """Back to rest (all states zero) with the same weights; `seed` starts the noise afresh."""
         self._rng = np.random.default_rng((seed, 1))
+        if self.value("weight_noise") > 0 and seed != self._seed:
+            self._disturbance.set_noise(self.value("weight_noise"), seed)
+            self.weights_changed()
+        self._seed = seed
         for array in (*self._states, *self._next_states, self._aim, self._velocity, self._flips, self._sums):
             array[...] = 0
         if self._on_device is not None:
             self._on_device.host_changed()
-        self._drive[...] = self.weights["b"][:, None]
+        self._drive[...] = self.acting["b"][:, None]
         self._lazy = None
         self._disturb()
         self.ticks = 0
@@ -233,16 +253,28 @@ class Chain:
         self._feed()
 
     def _feed(self) -> None:
-        self._inflow[...] = self.value("input_gain") * (self._x @ self.weights["W_in"].T)
+        self._read_pixels(self._x)
         self._disturb()
 
-    def aim(self) -> None:
-        """Set the nudging force to -dC/ds_L at the free state of this moment."""
+    def _read_pixels(self, x: Array) -> None:
+        self._seen = x
+        self._inflow[...] = self.value("input_gain") * (x @ self.acting["W_in"].T)
+
+    def show(self, x: Array) -> None:
+        """Other pictures x (samples, pixels) and the same classes to nudge towards; checks nothing."""
+        self._x[...] = x
+        self._feed()
+
+    def aim(self, steadily: bool = False) -> None:
+        """Set the nudging force to -dC/ds_L at the free state of this moment.
+
+        `steadily`: one that does not fade as the network comes to agree, W_out^T (onehot - 1 / classes).
+        """
         logits = self.logits()
         labels = logits.argmax(-1) if self._labels is None else self._labels
-        error = -softmax(logits)
+        error = np.full_like(logits, -1 / logits.shape[-1]) if steadily else -softmax(logits)
         error[np.arange(self.samples), labels] += 1
-        np.matmul(error, self.weights["W_out"], out=self._aim)
+        np.matmul(error, self.acting["W_out"], out=self._aim)
 
     @property
     def pull(self) -> float:
@@ -265,7 +297,14 @@ class Chain:
         if noise > 0:
             self._rng.standard_normal(out=self._noise, dtype=self.dtype)
             np.multiply(self._noise, noise, out=self._drive)
-            self._drive += self.weights["b"][:, None]
+            self._drive += self.acting["b"][:, None]
+            if self.ablated.any():
+                self._drive *= ~self.ablated[:, None]
+            self._stirred = True
+        input_noise = self.value("input_noise")
+        if input_noise > 0:
+            pixels = self._rng.standard_normal(self._x.shape, np.float32)
+            self._read_pixels((self._x + input_noise * pixels).astype(self.dtype))
             self._stirred = True
         columns = 3 if nudged else 1
         dense = self._flops_per_product * self._products_per_weight(nudged)
@@ -300,7 +339,7 @@ class Chain:
     def _tick_lazily(self, columns: int) -> float:
         """An event-driven tick in place; the multiply-adds done."""
         if self._lazy is None:
-            self._lazy = self.lazy_kind(self.weights, self._states[0], self._inflow)
+            self._lazy = self.lazy_kind(self.acting, self._states[0], self._inflow)
             self._stirred = True
         lazy = self._lazy
         pulled = False
@@ -342,8 +381,8 @@ class Chain:
         return tuple(self._states)
 
     def read_in(self) -> tuple[Array, Array]:
-        """The clamped pictures x (B, pixels) and what layer 1 reads of them, the inflow (B, N)."""
-        return self._x, self._inflow
+        """The pictures x (B, pixels) as the last tick saw them and what layer 1 reads of them, the inflow (B, N)."""
+        return self._seen, self._inflow
 
     def skipped(self, sample: int) -> NDArray[np.bool_]:
         """Where lazy ticks did no work in the last tick, (L, N)."""
@@ -361,7 +400,7 @@ class Chain:
         state = self._states[-1][-1, :, 0]
         if self._on_device is not None and self._on_device.ahead:
             state = self._on_device.top()
-        read_out: Array = state @ self.weights["W_out"].T
+        read_out: Array = state @ self.acting["W_out"].T
         return read_out
 
     def energy(self) -> NDArray[np.float64] | None:
@@ -406,7 +445,48 @@ class Chain:
         """Something has written into `weights`; acts at the next tick."""
         self._store_couplings()
         if self._on_device is not None:
-            self._on_device.load_weights(self.weights)
+            self._on_device.load_weights(self.acting)
         self._lazy = None
-        self._drive[...] = self.weights["b"][:, None]
+        self._drive[...] = self.acting["b"][:, None]
         self._feed()
+
+    @property
+    def ablated(self) -> NDArray[np.bool_]:
+        """The neurons that are cut out, (L, N)."""
+        return self._disturbance.dead
+
+    def severed(self, dead: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+        """Which weights are cut with the `dead` neurons (L, N), by name: all that they receive, hold and send."""
+        raise NotImplementedError
+
+    def cut(self) -> dict[str, NDArray[np.bool_]]:
+        """Where weights are cut at present, by name, each of its tensor's shape; empty without a lesion."""
+        return self._disturbance.cut()
+
+    def ablate(self, where: NDArray[np.bool_]) -> None:
+        """Cut out these neurons (L, N) too, in mid-flight: from now on their state is 0, free and nudged.
+
+        `weights` keeps what they had. Raises ValueError for a wrong shape.
+        """
+        if where.shape != self.ablated.shape:
+            raise ValueError(f"a lesion of shape {where.shape} does not fit {self.layout.layers} layers")
+        self._fetch()
+        self._disturbance.dead = self.ablated | where
+        layer, neuron = np.nonzero(self.ablated)
+        for states in (self._states, self._next_states):
+            states[0][layer, :, :, neuron] = 0
+        if self._on_device is not None:
+            self._on_device.host_changed()
+        self.weights_changed()
+
+    def heal(self) -> None:
+        """All neurons live again, with the weights they had.
+
+        Recurrent couplings that were learned beside a lesion are clipped to spectral norm 1 again (those in half
+        precision cannot have been).
+        """
+        self._disturbance.dead = np.zeros_like(self.ablated)
+        for name in () if self.half_weights else self.recurrent:
+            if spectral_norms(self.weights[name]).max() > 1 + 1e-5:
+                self.weights[name][...] = clip_singular_values(self.weights[name])
+        self.weights_changed()

@@ -64,6 +64,12 @@ class HopfieldChain(Chain):
             "W": orthogonal_stack(rng, layers, neurons).astype(self.dtype),
         }
 
+    def severed(self, dead: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+        """A dead neuron's links to both neighbours, its bias and, at the top, its column of the read-out."""
+        below = np.concatenate([np.zeros_like(dead[:1]), dead[:-1]])
+        W_out = np.broadcast_to(dead[-1], self.weights["W_out"].shape)
+        return {"W": dead[:, :, None] | below[:, None], "b": dead, "W_out": W_out}
+
     def _relaxation(self) -> float:
         over = self.parameters["dynamics"].choice in (ACCELERATED, RED_BLACK)
         return relaxation_factor(self.value("sigma")) if over else 1.0
@@ -91,14 +97,14 @@ class HopfieldChain(Chain):
         elif self.parameters["dynamics"].choice == RED_BLACK:
             state = self._states[0]
             below = np.concatenate([self._inflow[None], state[:-1, :, 0]])
-            forward = np.matmul(below, self.weights["W"].swapaxes(1, 2))[:, :, None]
+            forward = np.matmul(below, self.acting["W"].swapaxes(1, 2))[:, :, None]
         else:
             state, forward = self._next_states[0], self._products
         s = state[:, :, 0].astype(np.float64)
         inside = np.clip(s, -1 + 1e-15, 1 - 1e-15)
         own = 0.5 * ((1 + inside) * np.log1p(inside) + (1 - inside) * np.log1p(-inside))
         own[-1] /= 2
-        coupling = s * (self.value("sigma") / 2 * forward[:, :, 0].astype(np.float64) + self.weights["b"][:, None])
+        coupling = s * (self.value("sigma") / 2 * forward[:, :, 0].astype(np.float64) + self.acting["b"][:, None])
         energy: NDArray[np.float64] = (own - coupling).sum((0, 2))
         return energy
 

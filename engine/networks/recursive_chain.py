@@ -17,6 +17,7 @@ divided by beta it is -dC/ds_l.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.knobs import Knob
 from engine.lazy import LazyRecursive
@@ -47,6 +48,12 @@ class RecursiveChain(Chain):
             "R": orthogonal_stack(rng, layers, neurons).astype(self.dtype),
             "W": orthogonal_stack(rng, layers, neurons).astype(self.dtype),
         }
+
+    def severed(self, dead: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+        """A dead block's row and column of R, its row of W and its bias; the stream passes it by."""
+        row = dead[:, :, None]
+        W = np.broadcast_to(row, self.weights["W"].shape)
+        return {"R": row | dead[:, None], "W": W, "b": dead}
 
     def _advance(self, columns: int) -> None:
         (z, s), (z_out, s_out) = self._states, self._next_states

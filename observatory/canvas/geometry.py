@@ -10,10 +10,15 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.layout import Layout
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right and bottom in world units."""
 
 GAP = 0.10
 """Space between two tiles, in tile widths."""
@@ -91,6 +96,18 @@ class Grid:
         if not (0 <= row < self.layout.height and 0 <= column < self.layout.width):
             return None
         return layer, row, column
+
+    def neurons_in(self, region: Rectangle) -> NDArray[np.bool_]:
+        """The neurons that a rectangle touches, (layers, neurons); a point touches the one it lies on."""
+        left, top, right, bottom = region
+        found = np.zeros((self.layout.layers, self.layout.height, self.layout.width), bool)
+        rows, columns = np.arange(self.layout.height), np.arange(self.layout.width)
+        for layer, tile in enumerate(found, start=1):
+            x, y = self.tile(layer)
+            down = (rows + y <= bottom) & (rows + y + 1 > top)
+            across = (columns + x <= right) & (columns + x + 1 > left)
+            tile[...] = down[:, None] & across
+        return found.reshape(self.layout.layers, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from PyQt6 import sip
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QWidget
 from vispy import app, gloo
+from vispy.util.keys import SHIFT
 
 from engine.frame import Frame
-from observatory.canvas.geometry import Camera, Grid, Size, best_columns
+from observatory.canvas.geometry import Camera, Grid, Rectangle, Size, best_columns
 from observatory.canvas.lifetime import ContextLifetime
 from observatory.canvas.pointer import LeaveWatch, Neuron
 from observatory.canvas.renderer import PAGE, MosaicRenderer, View
@@ -30,13 +31,16 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
     """All layers of the newest frame; `native` is the QWidget to put into a layout.
 
     Drag pans, the wheel zooms about the pointer, a click zooms on a layer, another click, a double click or Escape
-    shows all again; arrows, + and - do the same from the keyboard. While the widget is hidden nothing is uploaded.
+    shows all again; arrows, + and - do the same from the keyboard. A drag with Shift held draws a rectangle, Escape
+    drops it again. While the widget is hidden nothing is uploaded.
     """
 
     hovered: ClassVar[Signal] = Signal(object)
     """The Neuron under the pointer, or None; also when its values change."""
     layer_clicked: ClassVar[Signal] = Signal(int)
     """A layer, counted from 1, on which the view zooms."""
+    region_drawn: ClassVar[Signal] = Signal(object)
+    """The neurons that a rectangle drawn with Shift touches, bool (layers, neurons); never none."""
 
     def __init__(self, settings: ViewSettings, parent: QWidget | None = None) -> None:
         application = app.Application("pyqt6")
@@ -51,6 +55,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         self._neuron: Neuron | None = None
         self._press: tuple[float, float] | None = None
         self._drag: tuple[float, float] | None = None
+        self._region: tuple[tuple[float, float], tuple[float, float]] | None = None
         self.events.draw.ignore_callback_errors = False
         self._widget.setMinimumSize(160, 120)
         self._widget.setCursor(Qt.CursorShape.CrossCursor)
@@ -172,7 +177,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         if frame is None or grid is None:
             gloo.clear()
             return
-        view = View(grid, self._seen(grid), self._pixels, self._hover_layer() or 0)
+        view = View(grid, self._seen(grid), self._pixels, self._hover_layer() or 0, self._rectangle(grid))
         self._renderer.draw(frame, self._settings, self._exposure, view)
 
     def on_initialize(self, event: Any) -> None:
@@ -186,14 +191,21 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
             self._camera = Camera.on_layer(grid, self._layer, self._pixels)
 
     def on_mouse_press(self, event: Any) -> None:
-        """Begin a click or a drag."""
-        if event.button in (1, 3):
+        """Begin a click, a drag or, with Shift, a rectangle."""
+        if event.button == 1 and SHIFT in event.modifiers:
+            here = float(event.pos[0]), float(event.pos[1])
+            self._region = here, here
+            event.handled = True
+        elif event.button in (1, 3):
             self._press = self._drag = (float(event.pos[0]), float(event.pos[1]))
             event.handled = True
 
     def on_mouse_move(self, event: Any) -> None:
-        """Drag the picture, or say which neuron is under the pointer."""
+        """Drag the picture or a rectangle's corner, or say which neuron is under the pointer."""
         x, y = float(event.pos[0]), float(event.pos[1])
+        if self._region is not None:
+            self._region = self._region[0], (x, y)
+            self.update()
         if self._drag is not None and self._press is not None:
             slack = max(abs(x - self._press[0]), abs(y - self._press[1]))
             if self._drag != self._press or slack > _CLICK_SLACK:
@@ -203,7 +215,10 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         event.handled = True
 
     def on_mouse_release(self, event: Any) -> None:
-        """End a drag; without one, zoom on the layer or show all again."""
+        """End a rectangle or a drag; without one, zoom on the layer or show all again."""
+        if self._region is not None and event.button == 1:
+            self._region = self._region[0], (float(event.pos[0]), float(event.pos[1]))
+            self._finish_region()
         clicked = self._press is not None and self._drag == self._press
         self._press = self._drag = None
         if clicked and event.button == 1:
@@ -211,7 +226,9 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         event.handled = True
 
     def on_mouse_double_click(self, event: Any) -> None:
-        """Show all."""
+        """Show all; with Shift it is no more than two clicks."""
+        if SHIFT in event.modifiers:
+            return
         self._press = self._drag = None
         self.fit()
         event.handled = True
@@ -222,7 +239,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         event.handled = True
 
     def on_key_press(self, event: Any) -> None:
-        """Arrows pan, + and - zoom, Escape and Home show all; other keys are left to the window."""
+        """Arrows pan, + and - zoom, Escape drops a rectangle, Escape and Home show all; others go to the window."""
         name = event.key.name if event.key is not None else ""
         middle = self._widget.width() / 2, self._widget.height() / 2
         if name in _ARROWS and not self.fitted:
@@ -231,6 +248,9 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
             self._zoom(_WHEEL_FACTOR, *middle)
         elif event.text == "-":
             self._zoom(1 / _WHEEL_FACTOR, *middle)
+        elif name == "Escape" and self._region is not None:
+            self._region = None
+            self.update()
         elif name in ("Escape", "Home") and not self.fitted:
             self.fit()
         else:
@@ -264,6 +284,22 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
 
     def _world(self, grid: Grid, x: float, y: float) -> tuple[float, float]:
         return self._seen(grid).to_world(x * self._ratio, y * self._ratio, self._pixels)
+
+    def _rectangle(self, grid: Grid) -> Rectangle | None:
+        if self._region is None:
+            return None
+        (x0, y0), (x1, y1) = (self._world(grid, *corner) for corner in self._region)
+        return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+    def _finish_region(self) -> None:
+        grid = self._grid()
+        region = None if grid is None else self._rectangle(grid)
+        self._region = None
+        self.update()
+        if grid is not None and region is not None:
+            neurons = grid.neurons_in(region)
+            if neurons.any():
+                self.region_drawn.emit(neurons)
 
     def _redraw(self) -> None:
         self.update()

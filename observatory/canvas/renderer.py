@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vispy import gloo
 
 from engine.frame import Frame
-from observatory.canvas.geometry import HEADER, Camera, Grid, Size
+from observatory.canvas.geometry import HEADER, Camera, Grid, Rectangle, Size
 from observatory.canvas.glyphs import digit_texture
 from observatory.view import DECADES, Exposure, ViewSettings
 
@@ -29,6 +29,9 @@ GREEN: Colour = (0.10, 1.0, 0.32)
 """A fully lit |velocity|."""
 BLUE: Colour = (0.16, 0.38, 1.0)
 """A fully lit |nudge|."""
+DEAD: Colour = (0.20, 0.21, 0.25)
+"""A neuron that is cut out, between the arms of its cross."""
+CROSS: Colour = (0.45, 0.47, 0.54)
 LABEL: Colour = (0.42, 0.47, 0.58)
 ACCENT: Colour = (0.87, 0.91, 1.0)
 
@@ -38,12 +41,16 @@ _SMALLEST_HEADER = 10.5
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is looked at: tiles, camera, size of the target in pixels, and the highlighted layer (0: none)."""
+    """What is looked at: tiles, camera, size of the target in pixels, and the highlighted layer (0: none).
+
+    `region` is a rectangle being drawn: left, top, right, bottom in world units.
+    """
 
     grid: Grid
     camera: Camera
     size: Size
     hover: int = 0
+    region: Rectangle | None = None
 
 
 def _source(name: str) -> str:
@@ -95,6 +102,7 @@ class _Objects:
         program["u_green"] = GREEN
         program["u_blue"] = BLUE
         program["u_rest"] = REST
+        program["u_dead"] = DEAD
 
     def _bind_enlarge(self) -> None:
         grid, program = self.grid, self.enlarge
@@ -110,6 +118,7 @@ class _Objects:
         program["u_page"] = PAGE
         program["u_label"] = LABEL
         program["u_accent"] = ACCENT
+        program["u_cross"] = CROSS
 
     def upload(self, frame: Frame) -> None:
         for texture, data in zip(self.channels, (frame.activation, frame.velocity, frame.nudge), strict=True):
@@ -200,5 +209,6 @@ class MosaicRenderer:
         program["u_cell"] = view.camera.cell
         program["u_digit"] = _digit_scale(view)
         program["u_hover"] = float(view.hover)
+        program["u_region"] = view.region or (0.0, 0.0, -1.0, -1.0)
         gloo.set_viewport(0, 0, width, height)
         program.draw("triangle_strip")

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError, refusals_are_usage_errors
@@ -14,15 +14,18 @@ from observatory.commands.parser import Subcommands, add_command, natural_number
 from observatory.commands.progress import progress_bar
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engine.learning.train import Report
 
-METHODS = ("eqprop", "feedback", "drifting", "backprop")
+METHODS = ("eqprop", "feedback", "drifting", "backprop", "ternary")
 
 _EXAMPLES = """\
   observatory train deep-100
   observatory train deep-100 --epochs 10 --out mine.safetensors --float16
   observatory train deep-100 --data fashion-mnist --resume
   observatory train tiny --method feedback --json
+  observatory train ternary-100 --method ternary --epochs 20
 
 The weights of every epoch go to a checkpoint beside --out; after a kill or Ctrl-C the
 same command with --resume goes on from it and ends with the same bits.
@@ -59,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         changes = {"data": arguments.data, "seed": arguments.seed}
         preset = preset.model_copy(update={key: value for key, value in changes.items() if value is not None})
         data = load_data(preset)
+    if arguments.float16 and arguments.method == "ternary":
+        raise UsageError("--float16: ternary weights are stored in two bits each")
     out = arguments.out or Path("weights") / f"{preset.name}.safetensors"
     _require_writable(out)
     checkpoint = out.with_suffix(".checkpoint.safetensors")
@@ -73,8 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with progress_bar() as progress:
             report = train(preset, data, recipe, progress=progress, checkpoint=checkpoint, resume=arguments.resume)
-        weights = {n: w.astype("float16") for n, w in report.weights.items()} if arguments.float16 else report.weights
-        write_weights(out, weights, {"preset": preset.name, "test_accuracy": f"{report.test_accuracy:.4f}"})
+        write_weights(
+            out,
+            _as_stored(report.weights, arguments),
+            {"preset": preset.name, "test_accuracy": f"{report.test_accuracy:.4f}"},
+        )
     except WeightsError as error:
         raise UsageError(str(error)) from error
     except TrainingError as error:
@@ -112,6 +120,15 @@ def _print(found: dict[str, object], report: Report) -> None:
         "checkpoint": found["checkpoint"],
     }
     print_columns(rows)
+
+
+def _as_stored(weights: dict[str, NDArray[Any]], arguments: argparse.Namespace) -> dict[str, NDArray[Any]]:
+    """As they were computed, in half precision, or packed to two bits each."""
+    if arguments.method == "ternary":
+        from engine.learning.ternary import packed_weights
+
+        return packed_weights(weights)
+    return {n: w.astype("float16") for n, w in weights.items()} if arguments.float16 else weights
 
 
 def _require_writable(out: Path) -> None:

@@ -13,6 +13,8 @@ from observatory.panels import scale
 from observatory.panels.icons import icon
 from observatory.panels.slider import Slider
 
+COMPACT = 22
+"""Height of a row's parts in pixels: all knobs of a chain are to be seen at once at 1440 x 900."""
 _SYMBOLS = {"sigma": "\u03c3", "beta": "\u03b2"}
 
 
@@ -49,6 +51,7 @@ class KnobRow(QWidget):
         self.back = QToolButton()
         self.back.setIcon(icon("undo", palette.MUTED))
         self.back.setIconSize(QSize(13, 13))
+        self.back.setFixedHeight(COMPACT)
         self.back.clicked.connect(self.restore)
         if knob.scale == "switch":
             self._build_switch()
@@ -76,6 +79,7 @@ class KnobRow(QWidget):
         self.box = QComboBox()
         self.box.addItems(self.knob.choices)
         self.box.setAccessibleName(self.name)
+        self.box.setFixedHeight(COMPACT)
         self.box.activated.connect(lambda index: self._move(float(index)))
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
@@ -113,6 +117,7 @@ class KnobRow(QWidget):
             if self.knob.low < 1.0 < self.knob.high:
                 self.slider.set_mark(scale.to_fraction(self.knob, 1.0), "1.0  edge of contraction")
         else:
+            self.edit.setFixedHeight(COMPACT)
             self.label.setFixedWidth(82)
             grid.addWidget(self.label, 0, 0)
             grid.addWidget(self.slider, 0, 1)

@@ -64,7 +64,7 @@ class KnobsPanel(QScrollArea):
         self.rows = {}
         page = QWidget()
         column = QVBoxLayout(page)
-        column.setContentsMargins(10, 8, 10, 8)
+        column.setContentsMargins(10, 6, 10, 4)
         column.setSpacing(2)
         if "sigma" in knobs:
             column.addWidget(self._row("sigma", knobs["sigma"], large=True))
@@ -80,7 +80,8 @@ class KnobsPanel(QScrollArea):
 
     def _fill(self, column: QVBoxLayout, knobs: dict[str, Knob], columns: int) -> None:
         grid = QGridLayout()
-        grid.setSpacing(4)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(1)
         for i, (name, knob) in enumerate(knobs.items()):
             grid.addWidget(self._row(name, knob), i // columns, i % columns)
         column.addLayout(grid)
@@ -89,7 +90,7 @@ class KnobsPanel(QScrollArea):
 def _heading(text: str) -> QWidget:
     frame = QFrame()
     line = QVBoxLayout(frame)
-    line.setContentsMargins(0, 6, 0, 0)
+    line.setContentsMargins(0, 3, 0, 0)
     label = QLabel(text.upper())
     font = label.font()
     font.setPointSizeF(font.pointSizeF() * 0.8)

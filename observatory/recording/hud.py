@@ -19,7 +19,10 @@ _DIM = QColor(138, 147, 168)
 _BAR = QColor(70, 79, 102)
 _ACCENT = QColor(255, 196, 84)
 _LEGEND = (("state", QColor(236, 64, 54)), ("change", QColor(60, 226, 110)), ("nudge / credit", QColor(84, 134, 255)))
-_PHASES = {"free": "free phase", "nudged": "nudged phase", "hold": "at rest", "persistent": "all phases at once"}
+_PHASES = {
+    "free": "free phase", "nudged": "nudged phase", "hold": "at rest", "persistent": "all phases at once",
+    "dream": "dreaming",
+}  # fmt: skip
 
 
 def strip_height(size: tuple[int, int]) -> int:
