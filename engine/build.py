@@ -28,6 +28,8 @@ def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Netw
 
     With "auto" a device that cannot compute this preset is passed over; `network.backend_reason` then says why.
     """
+    if preset.network == "tween":
+        return _built_tween(preset, backend, samples)
     data = load_data(preset)
     network = _NETWORKS[preset.network](
         preset.layers,
@@ -42,9 +44,33 @@ def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Netw
     )
     if backend not in (AUTO, network.backend):
         raise BackendError(f"backend {backend} cannot compute {preset.name}: {network.backend_reason}")
+    _load_weights(network, preset)
+    return network
+
+
+def _load_weights(network: Network, preset: Preset) -> None:
     if preset.weights_file is not None:
         try:
             network.load_state_dict(unpacked(read_weights(preset.weights_file)))
         except ValueError as error:
             raise PresetError(f"{preset.name}: weights: {error}") from None
+
+
+def _built_tween(preset: Preset, backend: str, samples: int) -> Network:
+    from engine.networks.tween.layer import ShapeError
+    from engine.networks.tween.network import TweenNetwork
+    from engine.networks.tween.spec import build_layers
+    from engine.worlds import build_world
+
+    if backend not in (AUTO, TweenNetwork.backend):
+        raise BackendError(f"backend {backend} cannot compute {preset.name}: tween chains run on numpy")
+    if samples != 1:
+        raise PresetError(f"{preset.name}: a tween network lives in one world at a time")
+    world = build_world(preset.world or "", load_data(preset), preset.seed)
+    try:
+        layers = build_layers(preset.chain, world.shape)
+        network = TweenNetwork(layers, world, dtype=preset.dtype, seed=preset.seed)
+    except ShapeError as error:
+        raise PresetError(f"{preset.name}: chain: {error}") from None
+    _load_weights(network, preset)
     return network

@@ -9,7 +9,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.mailbox import Mailbox
 from engine.preset import Preset
+from engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class SelectSample:
 
 @dataclass(frozen=True, slots=True)
 class SetInput:
-    """Clamp a picture: float32 (8, 8) in 0..1. `label` is the class to nudge towards, None the predicted one."""
+    """Clamp a picture of the data set's shape, float32 in 0..1. `label` is the class to nudge towards, None the predicted one."""
 
     image: NDArray[np.float32]
     label: int | None = None
@@ -117,6 +119,13 @@ class SaveWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Put a copy of the network as it is now into `reply`."""
+
+    reply: Mailbox[Snapshot]
+
+
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """At most this many ticks per second; 0 means as fast as it goes."""
 
@@ -139,5 +148,6 @@ Command: TypeAlias = (
     | Learn
     | Dream
     | SaveWeights
+    | TakeSnapshot
     | Throttle
 )

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.dataset import Summary
 from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
@@ -84,7 +85,7 @@ class Frame:
     sample: int | None
     """Index of the data set's sample that is clamped, None for a drawn one."""
     image: NDArray[np.float32]
-    """The clamped picture, float32 (8, 8) in 0..1."""
+    """The clamped picture, float32 (height, width) or (height, width, 3) in 0..1."""
     label: int | None
     """The class that the nudge pulls towards."""
     paused: bool = False
@@ -93,6 +94,8 @@ class Frame:
     """Whether the input is free and moves with the credit that reaches it."""
     learning: Progress | None = None
     """How live learning goes, None while it is off."""
+    data: Summary = field(default=Summary("", 1, 1))
+    """The set that the samples are from."""
     seed: int = 0
     backend: str = ""
     """What computes the ticks at present; it changes when a device fails."""

@@ -1,9 +1,9 @@
 r"""Homeostasis: sigma regulated from the measured velocity alone, so that a network finds its edge by itself.
 
-Per disturbance (a sample, a moved knob, a lesion) there is one verdict. The state rested: that is stagnation, and sigma
-goes up once the sample is over. Or its velocity does not fall any more although every wave has crossed the chain: that
-is divergence, and sigma goes down at once. Steps are relative and adapt as in Rprop (Riedmiller & Braun 1993): they grow
-while verdicts agree and are halved when these turn, so sigma hurries to the edge and then hovers there.
+Per disturbance (a sample, a moved knob, a lesion) there is one verdict. The state rested: that is stagnation, and
+sigma goes up once the sample is over. Or its velocity does not fall any more although every wave has crossed the chain:
+that is divergence, and sigma goes down at once. Steps are relative and adapt as in Rprop (Riedmiller & Braun 1993):
+they grow while verdicts agree and are halved when these turn, so sigma hurries to the edge and then hovers there.
 """
 
 from __future__ import annotations

@@ -65,18 +65,23 @@ class Network(Protocol):
 
     kind: str
     layout: Layout
-    parameters: dict[str, Knob]
     samples: int
     dtype: np.dtype[Any]
     backend: str
     backend_reason: str
     """What the backend computes with, and if it is not the first choice, why."""
-    ticks: int
-    """Ticks since the reset."""
     dense_flops: float
     """FLOPs (a multiply-add is two) that a dense engine spends on the couplings for these ticks."""
     effective_flops: float
     """FLOPs really spent on the couplings since the reset."""
+
+    @property
+    def parameters(self) -> dict[str, Knob]:
+        """The knobs; `set_parameter` moves them."""
+
+    @property
+    def ticks(self) -> int:
+        """Ticks since the reset."""
 
     def reset(self, seed: int) -> None:
         """Back to rest (all states zero) with the same weights; `seed` starts the noise afresh."""

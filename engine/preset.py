@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from engine.networks.tween.spec import LayerTable
+
 MAX_WEIGHT_BYTES = 4 * 2**30
 """No preset may ask for more weight memory than this."""
 
@@ -26,9 +28,11 @@ class Preset(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     description: str = ""
-    network: Literal["recursive", "hopfield"]
+    network: Literal["recursive", "hopfield", "tween"]
     layers: Annotated[int, Field(ge=1, le=1000)]
     neurons: Annotated[int, Field(ge=1, le=4096)]
+    world: Literal["chase", "motion", "still", "rows"] | None = None
+    chain: list[LayerTable] = Field(default_factory=list)
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
@@ -67,6 +71,23 @@ class Preset(BaseModel):
                 raise ValueError(f"{knob} must be a number or the name of a choice (got {asked!r})")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_count(cls, table: Any) -> Any:
+        """A tween chain's tables say how many layers there are, and how large each is."""
+        if isinstance(table, dict) and table.get("network") == "tween" and isinstance(table.get("chain"), list):
+            repeats = [part.get("repeat", 1) if isinstance(part, dict) else 1 for part in table["chain"]]
+            return {"layers": sum(n for n in repeats if isinstance(n, int)), "neurons": 1, **table}
+        return table
+
+    @model_validator(mode="after")
+    def _chain_and_world_belong_together(self) -> Preset:
+        if self.network == "tween" and (not self.chain or self.world is None):
+            raise ValueError("a tween network needs a world and a chain of layers ([[chain]] tables)")
+        if self.network != "tween" and (self.chain or self.world is not None):
+            raise ValueError(f"only a tween network has a chain and a world, not a {self.network} one")
+        return self
+
     @model_validator(mode="after")
     def _fits(self) -> Preset:
         matrices = 2 if self.network == "recursive" else 1
@@ -85,7 +106,8 @@ def _explain(error: ValidationError, source: str) -> str:
         key = ".".join(str(part) for part in problem["loc"]) or "preset"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = f"unknown key; allowed are: {', '.join(k for k in Preset.model_fields if k != 'name')}"
+            keys = f"; allowed are: {', '.join(k for k in Preset.model_fields if k != 'name')}"
+            message = f"unknown key{keys if len(problem['loc']) == 1 else ''}"
         elif problem["type"] not in ("value_error", "missing"):
             message = f"{message} (got {problem['input']!r})"
         lines.append(f"{source}: {key}: {message}")

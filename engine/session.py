@@ -63,7 +63,7 @@ class Session:
 
     def _load(self, preset: Preset) -> None:
         network = build_network(preset, self._backend_wanted)
-        phases = {**phase_knobs(), **homeostasis_knobs()}
+        phases = phase_knobs() | (homeostasis_knobs() if "sigma" in network.parameters else {})
         set_knob(phases, "persistent", float(preset.mode == "persistent"))
         for name, value in preset.knobs.items():
             try:
@@ -220,7 +220,7 @@ class Session:
         self.done = self._schedule.tick(self.network, self.knobs)
         if self._learning is not None:
             self._learn_from(self._learning, phase)
-        if self.knobs["homeostasis"].value:
+        if "homeostasis" in self.knobs and self.knobs["homeostasis"].value:
             self._regulate()
         if self.done and self.knobs["advance"].value and self._sample is not None:
             learning = self._learning

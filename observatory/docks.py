@@ -14,9 +14,9 @@ BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Presets", LEFT, 310),
     ("Input", LEFT, 410),
-    ("Knobs", RIGHT, 475),
-    ("Classes", RIGHT, 150),
-    ("Channels", RIGHT, 130),
+    ("Knobs", RIGHT, 512),
+    ("Classes", RIGHT, 156),
+    ("Channels", RIGHT, 138),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
 )

@@ -23,8 +23,8 @@ _DECAY = 0.97
 """How much of the old top is kept per frame when the picture fades."""
 _LOWEST_TOP = (1e-2, 5e-3)
 """Activation and velocity are never magnified beyond these tops."""
-_NUDGE_RANGE = 1e-4
-"""The nudge is never magnified beyond this share of beta, which is what the nudge can be."""
+_LOWEST_NUDGE = 1e-30
+"""The nudge is shown however weak it is: a network that is sure of a right answer is hardly corrected."""
 _FLOOR_MARGIN = 10.0
 """A nudge counts from this multiple of its measured numerical floor on, as in D_nudge."""
 
@@ -103,7 +103,7 @@ class Exposure:
 
     So a wave never overexposes and nothing flickers; an all-zero frame leaves the lowest top in place and the next
     one is exposed on its own. A resting screen shows red only: velocities up to 1e-4 stay dark and none is magnified
-    beyond a top of 5e-3; a nudge must exceed ten times its measured floor, and its top is at least 1e-4 beta.
+    beyond a top of 5e-3; a nudge must exceed ten times its measured floor. A new nudge is exposed on its own.
     """
 
     def __init__(self) -> None:
@@ -124,10 +124,11 @@ class Exposure:
             self._tops = [0.0, 0.0, 0.0]
         floor = frame.metrics.nudge_floor
         self._nudge_floor = _FLOOR_MARGIN * floor if np.isfinite(floor) else 0.0
-        beta = abs(frame.knobs["beta"].value) if "beta" in frame.knobs else 1.0
-        lowest = (*_LOWEST_TOP, max(_NUDGE_RANGE * beta, self._nudge_floor, 1e-12))
+        lowest = (*_LOWEST_TOP, max(self._nudge_floor, _LOWEST_NUDGE))
         for i, channel in enumerate((frame.activation, frame.velocity, frame.nudge)):
             self._tops[i] = max(_PEAKS[i] * _brightest_layer(channel), _DECAY * self._tops[i], lowest[i])
+        if not frame.nudge.any():
+            self._tops[2] = lowest[2]
         self._tops[0] = min(self._tops[0], 1.0)
 
     def levels(self, settings: ViewSettings) -> tuple[Level, Level, Level]:

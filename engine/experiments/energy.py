@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.build import build_network, load_data
 from engine.data import Dataset, split
-from engine.learning.train import Recipe, accuracy, equilibrium_for, train
+from engine.learning.train import Recipe, equilibrium_for, train
 from engine.metrics import Settling
 from engine.networks.chain import LAZY, PLAIN, Chain, softmax
 from engine.preset import Preset, load_preset
@@ -254,7 +254,7 @@ def _forward(preset: Preset, data: Dataset, epochs: int, seed: int) -> tuple[flo
     knobs = {**preset.knobs, "sigma": 0.0}
     twin = preset.model_copy(update={"knobs": knobs, "weights_file": None, "seed": seed})
     report = train(twin, data, Recipe(epochs=epochs, method="backprop", seed=seed))
-    return 2.0 * twin.layers * twin.neurons**2, accuracy(equilibrium_for(twin, report.weights), data, split(data).test)
+    return 2.0 * report.weights["W"].size, report.test_accuracy
 
 
 def figure(rows: list[dict[str, Any]], axes: Any) -> None:

@@ -31,6 +31,8 @@ RESOLVED = 1e-3
 """A layer whose displacement still changes by more than this share of itself has no credit yet: below the floor."""
 UNDERFLOW_MARGIN = 1e4
 """... and so has one whose largest displacement is within this factor of the smallest normal number."""
+ROUND_OFF_SHARE = 1e-2
+"""... and one where round-off may make up more than this share of the update (see `_drowned`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,21 @@ def _converge(chain: Chain, tolerance: float, most: int) -> NDArray[np.bool_]:
     return unresolved
 
 
+def _drowned(chain: Chain, update: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Where a Hopfield link's update may be round-off, (layers,).
+
+    It holds the difference of two products of displacements, d+ d+ - d- d-, which cancel but for their last digits.
+    Where the picture does not reach, s is so much smaller than d that these digits are all there is.
+    """
+    if chain.kind != "hopfield":
+        return np.zeros(chain.layout.layers, bool)
+    size = np.abs(chain.columns()[0][:, :, 1:]).max((1, 2, 3)).astype(np.float64)
+    last_digits = np.finfo(chain.dtype).eps * size * np.concatenate([[0], size[:-1]])
+    round_off = last_digits * chain.value("sigma") / (4 * chain.value("beta"))
+    drowned: NDArray[np.bool_] = round_off > ROUND_OFF_SHARE * np.abs(update["W"]).max((1, 2))
+    return drowned
+
+
 def ticked_update(
     chain: Chain, labels: NDArray[np.int64], max_ticks: int = MAX_TICKS
 ) -> tuple[dict[str, Array], Array]:
@@ -121,7 +138,8 @@ def ticked_update(
     chain.release()
     chain.aim()
     unresolved = _converge(chain, CONVERGED_SINGLE if single else CONVERGED, max_ticks)
-    return tick_gradients(chain, labels), unresolved
+    update = tick_gradients(chain, labels)
+    return update, unresolved | _drowned(chain, update)
 
 
 def prepared_chain(preset: Preset, overrides: Mapping[str, float | str], samples: int, backend: str = AUTO) -> Chain:

@@ -22,6 +22,8 @@ from kernels.cuda.device import Device, DeviceError
 from kernels.half import rounded, stored
 
 Array = NDArray[Any]
+WEAK = 0.01
+"""Strength of a steady force: whatever state it meets, the nudge stays in the linear range."""
 REFINEMENT = 3.0
 """Coarse lazy thresholds fall by this factor whenever the state is calm."""
 CALM = 0.1
@@ -48,7 +50,7 @@ def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, K
         "beta": Knob(0.1, 0.0, 1.0, "", "Nudge strength; the two nudged copies feel +beta and -beta."),
         "noise": Knob(0.0, 0.0, 1.0, "", "Standard deviation of fresh noise on every neuron's input at every tick."),
         "input_noise": Knob(0.0, 0.0, 2.0, "", "Standard deviation of fresh noise on every pixel at every tick."),
-        "weight_noise": Knob(0.0, 0.0, 1.0, "", "Noise on every weight, in RMS of its matrix: drawn once, undone at 0."),
+        "weight_noise": Knob(0.0, 0.0, 1.0, "", "Noise on all weights, in RMS of each matrix: drawn once, gone at 0."),
         "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
         "dynamics": choice_knob(dynamics, _DYNAMICS + more_words),
         "epsilon": Knob(1e-3, 0.0, 0.1, "", "Lazy ticks: a neuron sends once it has changed by more than this.", "log"),
@@ -100,6 +102,7 @@ class Chain:
         self.weights["b"] = np.zeros((layers, neurons), self.dtype)
         self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
         self.half_weights = half_weights
+        self._seed = seed
         self._disturbance = Disturbance(layers, neurons, self.severed)
         self._store_couplings()
 
@@ -205,9 +208,7 @@ class Chain:
         """Move a knob; acts at the next tick. Raises KnobError."""
         set_knob(self.parameters, name, value)
         self._disturb()
-        if name == "input_gain":
-            self._feed()
-        elif name == "input_noise":
+        if name in ("input_gain", "input_noise"):
             self._feed()
         elif name == "weight_noise":
             self._disturbance.set_noise(self.value(name), self._seed)
@@ -268,13 +269,13 @@ class Chain:
     def aim(self, steadily: bool = False) -> None:
         """Set the nudging force to -dC/ds_L at the free state of this moment.
 
-        `steadily`: one that does not fade as the network comes to agree, W_out^T (onehot - 1 / classes).
+        `steadily`: a weak one that does not fade as the network comes to agree, WEAK W_out^T (onehot - 1 / classes).
         """
         logits = self.logits()
         labels = logits.argmax(-1) if self._labels is None else self._labels
         error = np.full_like(logits, -1 / logits.shape[-1]) if steadily else -softmax(logits)
         error[np.arange(self.samples), labels] += 1
-        np.matmul(error, self.acting["W_out"], out=self._aim)
+        np.matmul(WEAK * error if steadily else error, self.acting["W_out"], out=self._aim)
 
     @property
     def pull(self) -> float:

@@ -44,9 +44,13 @@ class Game:
 
     def move(self, actions: NDArray[np.int64]) -> None:
         """One tick: the agent acts, the target jitters."""
-        self.agent = np.clip(self.agent + STEP * MOVES[actions], 0, 1)
+        self.push(actions)
         jitter = np.stack([rng.uniform(-JITTER, JITTER, 2) for rng in self._rngs])
         self.target = np.clip(self.target + jitter, 0.1, 0.9)
+
+    def push(self, actions: NDArray[np.int64]) -> None:
+        """Move the agent alone."""
+        self.agent = np.clip(self.agent + STEP * MOVES[actions], 0, 1)
 
 
 def task_at(tick: int, ticks: int) -> int:

@@ -24,6 +24,7 @@ class ChaseWorld:
 
     def __init__(self, seed: int) -> None:
         self.parameters: dict[str, Knob] = {"task": choice_knob(("chase", "avoid"), "What the agent should do.")}
+        self.latency = 0
         self.reset(seed)
 
     def reset(self, seed: int) -> None:

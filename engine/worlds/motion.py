@@ -35,6 +35,7 @@ class MotionWorld:
             "turn": Knob(0.02, 0, 1, "", "Chance that the digit turns in a tick."),
             "flicker": Knob(0, 0, 1, "", "Chance that a frame is replaced by noise."),
         }
+        self.latency = 0
         self.reset(seed)
 
     def reset(self, seed: int) -> None:

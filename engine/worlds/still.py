@@ -1,7 +1,12 @@
-"""Pictures of a data set, each held for a number of ticks; the right answer is the picture's class."""
+"""Pictures of a data set, a new one every few ticks; the class of each is told when its answer is due.
+
+A chain of L layers answers a picture L ticks after it was shown, while newer ones are on their way. So that is when its
+class is told.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -16,12 +21,13 @@ from engine.worlds.world import Scene
 class StillWorld:
     """Training pictures in random order, standardised, as (1, height, width), or row by row as a sequence.
 
-    Only the last answer of each showing is counted.
+    Every picture counts once, by the first answer to it: a network that learns at every tick would soon repeat what it
+    is told, whatever it sees.
     """
 
     kind = "still"
 
-    def __init__(self, data: Dataset, seed: int, rows: bool = False, hold: int = 20) -> None:
+    def __init__(self, data: Dataset, seed: int, rows: bool = False) -> None:
         height, width = data.shape[:2]
         colours = data.pixels // (height * width)
         self._rows = rows
@@ -29,8 +35,9 @@ class StillWorld:
         self._data = data
         self.answers = data.class_names or tuple(map(str, range(data.classes)))
         self.parameters: dict[str, Knob] = {
-            "show": Knob(hold, 1, 10_000, "ticks", "How long each picture is shown.", "integer")
+            "show": Knob(1, 1, 10_000, "ticks", "How long each picture is shown.", "integer")
         }
+        self.latency = 0
         self._train = split(data, 0).train
         self.reset(seed)
 
@@ -39,11 +46,12 @@ class StillWorld:
         self._rng = np.random.default_rng((seed, 9))
         self._score = Score()
         self._action = 0
+        self._due: deque[tuple[int, bool]] = deque()
         self._next()
 
     def _next(self) -> None:
         self._index = int(self._rng.choice(self._train))
-        self._left = int(self.parameters["show"].value)
+        self._shown = 0
         encoded = self._data.encode(self._data.images[self._index])
         picture = encoded.reshape(self._data.shape)
         if not self._rows and picture.ndim == 3:
@@ -51,19 +59,31 @@ class StillWorld:
         self._seen = picture.reshape(self.shape)
 
     def observe(self) -> NDArray[Any]:
-        """The picture."""
+        """The picture of this tick."""
         return self._seen
 
-    def answer(self) -> int:
-        """Its class."""
-        return int(self._data.labels[self._index])
+    def answer(self) -> int | None:
+        """The class of the picture that was shown `latency` ticks ago, None before there was one."""
+        return None if len(self._due) < self.latency else self._asked[0]
+
+    @property
+    def _asked(self) -> tuple[int, bool]:
+        """Label of the picture whose answer is due now, and whether it is the first answer."""
+        now = int(self._data.labels[self._index]), self._shown == 0
+        return self._due[0] if self._due else now
 
     def act(self, action: int) -> None:
         """Time passes; the next picture comes when this one's time is over."""
         self._action = action
-        self._left -= 1
-        if self._left <= 0:
-            self._score.note(action == self.answer())
+        if len(self._due) >= self.latency:
+            label, first = self._asked
+            if first:
+                self._score.note(action == label)
+        self._due.append((int(self._data.labels[self._index]), self._shown == 0))
+        while len(self._due) > self.latency:
+            self._due.popleft()
+        self._shown += 1
+        if self._shown >= self.parameters["show"].value:
             self._next()
 
     def scene(self) -> Scene:
@@ -71,6 +91,6 @@ class StillWorld:
         picture = self._data.picture(self._index)
         grey = picture.mean(-1) if picture.ndim == 3 else picture
         return Scene(
-            self.kind, np.asarray(grey, np.float32), {}, "name it", self.answers[self.answer()],
+            self.kind, np.asarray(grey, np.float32), {}, "name it", self.answers[self._asked[0]],
             self.answers[self._action], self._score.last, self._score.accuracy,
         )  # fmt: skip

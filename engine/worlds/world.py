@@ -36,11 +36,19 @@ class World(Protocol):
     """A world of one network. Everything random follows from the seed, everything timed from the ticks."""
 
     kind: str
-    shape: tuple[int, ...]
-    """Of an observation."""
-    answers: tuple[str, ...]
-    """Names of the actions."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an observation."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the actions."""
+
     parameters: dict[str, Knob]
+
+    latency: int
+    """Ticks that the network takes to answer; set by the network."""
 
     def reset(self, seed: int) -> None:
         """Begin again."""
@@ -48,8 +56,8 @@ class World(Protocol):
     def observe(self) -> NDArray[Any]:
         """What the network sees now, of `shape`."""
 
-    def answer(self) -> int:
-        """The right action now."""
+    def answer(self) -> int | None:
+        """The right action now, None while it is not told."""
 
     def act(self, action: int) -> None:
         """One tick passes in which the network does `action`."""

@@ -15,6 +15,8 @@ from observatory.panels.slider import Slider
 
 COMPACT = 22
 """Height of a row's parts in pixels: all knobs of a chain are to be seen at once at 1440 x 900."""
+PATIENCE = 30
+"""Frames after which a value that has not come is waited for no longer: homeostasis may have moved it on."""
 _SYMBOLS = {"sigma": "\u03c3", "beta": "\u03b2"}
 
 
@@ -43,6 +45,7 @@ class KnobRow(QWidget):
         self.knob = knob
         self.preset_value = preset_value
         self._waiting: float | None = None
+        self._waited = 0
         self.label = QLabel(f"{_SYMBOLS.get(name, '')} {name.replace('_', ' ')}".strip())
         self.slider: Slider | None = None
         self.switch: QToggleSwitch | None = None
@@ -143,7 +146,8 @@ class KnobRow(QWidget):
     def follow(self, knob: Knob) -> None:
         """Take the engine's value, unless a newer one of ours is still on its way or a hand is on the slider."""
         if self._waiting is not None:
-            if knob.value != self._waiting:
+            self._waited += 1
+            if knob.value != self._waiting and self._waited < PATIENCE:
                 return
             self._waiting = None
         changed = knob.value != self.knob.value
@@ -163,6 +167,7 @@ class KnobRow(QWidget):
 
     def _move(self, value: float) -> None:
         self._waiting = None if value == self.knob.value else value
+        self._waited = 0
         self.back.setEnabled(value != self.preset_value)
         self.moved.emit(self.name, value)
 

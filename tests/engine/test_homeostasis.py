@@ -1,4 +1,4 @@
-"""Homeostasis: sigma finds the edge from both sides by the velocity alone, and without it nothing of the kind happens."""
+"""Homeostasis: sigma finds the edge from both sides by the velocity alone; without it nothing of the kind happens."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from engine.commands import SetParameter
+from engine.commands import Learn, SetParameter
 from engine.knobs import Knob, KnobError
 from engine.preset import load_preset
 from engine.session import Session
@@ -15,12 +15,14 @@ PRESETS = ["tiny", "hopfield-100"]
 CASES = [(preset, knob) for preset in PRESETS for knob in Session(load_preset(preset)).knobs]
 
 
-ACTS_BESIDE = {"epsilon": {"dynamics": "lazy"}}
+ACTS_BESIDE = {"epsilon": {"dynamics": "lazy"}, "coarse": {"dynamics": "lazy"}}
 """Knobs that act only where another one stands so."""
+ACTS_WHILE_LEARNING = ("rate",)
 
 
-def history(preset: str, **knobs: float | str) -> list[tuple[object, ...]]:
+def history(preset: str, learning: bool = False, **knobs: float | str) -> list[tuple[object, ...]]:
     session = Session(load_preset(preset))
+    session.apply(Learn(learning))
     for name, value in knobs.items():
         session.apply(SetParameter(name, value))
     measured = []
@@ -38,9 +40,9 @@ def history(preset: str, **knobs: float | str) -> list[tuple[object, ...]]:
 def test_the_knob_changes_what_is_measured(preset, name):
     knob = Session(load_preset(preset)).knobs[name]
     other = knob.low if knob.value != knob.low else knob.high
-    beside = ACTS_BESIDE.get(name, {})
-    assert history(preset, **beside) == history(preset, **beside)
-    assert history(preset, **beside, **{name: other}) != history(preset, **beside)
+    beside, learning = ACTS_BESIDE.get(name, {}), name in ACTS_WHILE_LEARNING
+    assert history(preset, learning, **beside) == history(preset, learning, **beside)
+    assert history(preset, learning, **beside, **{name: other}) != history(preset, learning, **beside)
 
 
 @pytest.mark.parametrize(("preset", "name"), CASES)

@@ -113,6 +113,13 @@ def test_a_tiny_nudge_above_its_floor_is_seen() -> None:
     assert light(blue, 3e-4) > 0.5
 
 
+def test_a_weak_nudge_after_a_strong_one_is_exposed_on_its_own() -> None:
+    exposure = Exposure()
+    for strength in (0.1, 0.0, 1e-12):
+        exposure.observe(fake_frame(nudge=uniform(strength), metrics={"nudge_floor": 0.0}))
+    assert light(exposure.levels(ViewSettings())[2], 1e-12) > 0.5
+
+
 def test_broken_neurons_do_not_spoil_the_exposure() -> None:
     broken = uniform(0.1)
     broken[2, 3], broken[4, 5] = np.nan, np.inf

@@ -270,7 +270,7 @@ def test_everything_fits_at_1440_by_900(window: Window, qtbot: QtBot) -> None:
         panel = dock.widget()
         assert panel.height() >= panel.minimumSizeHint().height(), title
         assert panel.width() >= panel.minimumSizeHint().width(), title
-    assert window.knobs.verticalScrollBar().maximum() == 0
+    qtbot.waitUntil(lambda: window.knobs.verticalScrollBar().maximum() == 0, timeout=TIMEOUT)  # docks glide
     assert window.canvas.native.width() * window.canvas.native.height() > 0.35 * 1440 * 900
 
 

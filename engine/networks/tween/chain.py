@@ -32,7 +32,8 @@ GATE = 0.2
 class Rules:
     """How a chain learns; may be changed between ticks."""
 
-    rate: float = 0.02
+    rate: float | NDArray[np.float64] = 0.02
+    """Step size, the same in every lane or one for each."""
     scale: float = 0.1
     """How far a target lies from the output along the credit."""
     momentum: float = 0.9
@@ -63,6 +64,8 @@ class Link:
     """Forward passes whose errors are still to come, oldest first: what backward needs, and the output."""
     seen: int = 0
     """Forward passes since the reset."""
+    alive: Array | None = None
+    """1 and 0 (*shape): outputs that are cut out stay 0 and pass no credit; None where all live."""
     budget: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     gap: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
@@ -73,6 +76,8 @@ class TweenChain:
     def __init__(
         self, layers: Sequence[Layer], *, lanes: int = 1, samples: int = 1, seed: int = 0, dtype: str = "float32"
     ) -> None:
+        if not layers:
+            raise ShapeError("a chain needs at least one layer")
         for before, after in pairwise(layers):
             if before.shape != after.shape_in:
                 raise ShapeError(f"{before.kind} gives {before.shape}, but {after.kind} reads {after.shape_in}")
@@ -114,13 +119,16 @@ class TweenChain:
     def tick(self) -> None:
         """Errors of the outputs as they stand go back by one layer and are learned from; then every output moves on."""
         self._backward()
-        self._forward()
+        self.move_on()
         self.ticks += 1
 
-    def _forward(self) -> None:
+    def move_on(self) -> None:
+        """The forward half of a tick alone: every layer reads its neighbour's last output."""
         arriving = self.x
         for number, link in enumerate(self.links):
             output, cache, link.state = link.layer.forward(link.weights, arriving, link.state)
+            if link.alive is not None:
+                output = output * link.alive
             arriving = link.output
             link.change = output - link.output
             link.output = output
@@ -140,6 +148,8 @@ class TweenChain:
         sent: list[Array] = []
         for number, link in enumerate(links):
             cache, output = link.passes[0]
+            if link.alive is not None:
+                link.credit = link.credit * link.alive
             back, gradients, _ = link.layer.backward(link.weights, link.credit, cache)
             target = output + rules.scale * link.credit
             link.gap, link.budget = gap(output, target), link_budget(output, target)

@@ -48,6 +48,8 @@ class Residual(_Composite):
 
     def __init__(self, parts: Sequence[Layer], scale: float = 1.0) -> None:
         self.parts = tuple(parts)
+        if not self.parts:
+            raise ShapeError("a residual layer needs at least one part")
         self.shape_in = self.shape = self.parts[0].shape_in
         for before, after in zip(self.parts, [*self.parts[1:], self], strict=True):
             if before.shape != after.shape_in:
@@ -87,6 +89,8 @@ class Parallel(_Composite):
 
     def __init__(self, parts: Sequence[Layer], fusion: Fusion = "concat") -> None:
         self.parts = tuple(parts)
+        if not self.parts:
+            raise ShapeError("a parallel layer needs at least one branch")
         self.fusion = fusion
         self.shape_in = self.parts[0].shape_in
         shapes = [part.shape for part in self.parts]

@@ -66,6 +66,7 @@ class TweenNetwork:
             raise ShapeError(f"the last layer has {outputs} outputs, the world {world.kind} needs {needed}")
         self.chain = TweenChain(layers, seed=seed, dtype=dtype)
         self.world = world
+        world.latency = len(layers)
         self.dtype = self.chain.dtype
         tiles = [tile_of(layer.shape) for layer in layers]
         self.layout = Layout(len(layers), *(max(tile[axis] for tile in tiles) for axis in (0, 1)))
@@ -117,10 +118,11 @@ class TweenNetwork:
         chain, world = self.chain, self.world
         action = int(np.nan_to_num(self.logits()[0]).argmax())
         chain.x[0, 0] = world.observe()
+        answer = world.answer() if nudged else None
         chain.y = None
-        if nudged:
+        if answer is not None:
             chain.y = np.zeros_like(chain.output)
-            chain.y.reshape(-1)[world.answer()] = 1
+            chain.y.reshape(-1)[answer] = 1
         with np.errstate(over="ignore", invalid="ignore"):
             chain.tick()
         world.act(action)
@@ -200,6 +202,31 @@ class TweenNetwork:
     def clamp(self, x: Array, labels: NDArray[np.int64] | None) -> None:
         """A network in a world cannot be shown pictures."""
         raise ValueError(f"this network lives in the world {self.world.kind}; its input cannot be chosen")
+
+    def ablate(self, where: NDArray[np.bool_]) -> None:
+        """Cut out these outputs (layers, neurons of a tile) too. Raises ValueError."""
+        if where.shape != self.places.shape:
+            raise ValueError(f"neurons to cut out have shape {where.shape}, this network's is {self.places.shape}")
+        for link, places, cut in zip(self.chain.links, self.places, where, strict=True):
+            dead = places[cut & (places >= 0)]
+            if dead.size:
+                if link.alive is None:
+                    link.alive = np.ones(link.layer.shape, self.dtype)
+                link.alive.reshape(-1)[dead] = 0
+
+    def heal(self) -> None:
+        """All outputs live again."""
+        for link in self.chain.links:
+            link.alive = None
+
+    @property
+    def ablated(self) -> NDArray[np.bool_]:
+        """What is cut out, (layers, neurons of a tile)."""
+        dead = np.zeros(self.places.shape, bool)
+        for number, link in enumerate(self.chain.links):
+            if link.alive is not None:
+                dead[number, self._hits[number]] = link.alive.reshape(-1)[self._from[number]] == 0
+        return dead
 
     def aim(self) -> None:
         """The target follows the world at every tick."""
