@@ -39,7 +39,10 @@ class SelectSample:
 
 @dataclass(frozen=True, slots=True)
 class SetInput:
-    """Clamp a picture of the data set's shape, float32 in 0..1. `label` is the class to nudge towards, None the predicted one."""
+    """Clamp a picture, float32 of the data set's shape in 0..1.
+
+    `label` is the class to nudge towards, None the predicted one.
+    """
 
     image: NDArray[np.float32]
     label: int | None = None

@@ -12,8 +12,10 @@ from engine.data.dataset import Summary
 from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
+from engine.networks.tween.links import Links
+from engine.worlds.world import Scene
 
-Phase = Literal["free", "nudged", "hold", "persistent", "dream"]
+Phase = Literal["free", "nudged", "hold", "persistent", "dream", "streaming"]
 
 SATURATED = 1
 """Flag bit: |activation| is above 0.97."""
@@ -25,6 +27,8 @@ SKIPPED = 8
 """Flag bit: a lazy engine did no work for this neuron in this tick."""
 ABLATED = 16
 """Flag bit: this neuron is cut out."""
+UNUSED = 32
+"""Flag bit: there is no neuron at this place of the tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +106,7 @@ class Frame:
     backend_reason: str = ""
     epoch: int = field(default=0)
     """Counts presets loaded and resets; traces start afresh when it changes."""
+    links: Links | None = None
+    """Link budgets and gaps, only of a tween chain."""
+    scene: Scene | None = None
+    """The world that the network lives in, only of a tween chain."""

@@ -150,3 +150,32 @@ class Persistent:
         longest = int(knobs["t_free"].value + knobs["t_nudge"].value)
         rested = max(longest if ticks is None else ticks for ticks in waited)
         return self.phase_ticks >= rested + knobs["hold"].value
+
+
+class Streaming:
+    """No phases at all: the network lives in a world and ticks on."""
+
+    phase: Phase = "streaming"
+    floor = 0.0
+
+    def __init__(self, network: Network, nudge: bool) -> None:
+        self._nudge = nudge
+        self.begin(network)
+
+    def begin(self, network: Network) -> None:
+        """Count anew."""
+        self.relaxing = Settling(network.samples)
+        self.nudging = Settling(network.samples)
+        self.phase_ticks = 0
+
+    def switch_nudge(self, network: Network, on: bool) -> None:
+        """Off: nobody tells the right answers any more."""
+        self._nudge = on
+        if not on:
+            network.release()
+
+    def tick(self, network: Network, knobs: dict[str, Knob]) -> bool:
+        """One tick; it never ends by itself."""
+        network.tick(nudged=self._nudge)
+        self.phase_ticks += 1
+        return False

@@ -25,9 +25,10 @@ from engine.commands import (
     SetParameter,
     SetTarget,
     Step,
+    TakeSnapshot,
     Throttle,
 )
-from engine.frame import ABLATED, NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame, Metrics, Phase
+from engine.frame import ABLATED, NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, UNUSED, Frame, Metrics, Phase
 from engine.homeostasis import Homeostat, homeostasis_knobs
 from engine.knobs import Knob, KnobError, set_knob
 from engine.learning.live import LiveLearning
@@ -35,8 +36,10 @@ from engine.metrics import credit_decay, nudge_depth
 from engine.network import Network
 from engine.networks.chain import Chain, softmax
 from engine.networks.disturbance import drawn_lesion
-from engine.phases import Clocked, Persistent, Schedule, phase_knobs
+from engine.networks.tween.network import TweenNetwork
+from engine.phases import Clocked, Persistent, Schedule, Streaming, phase_knobs
 from engine.preset import Preset, PresetError
+from engine.snapshot import Snapshot
 from engine.weights import write_weights
 from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
@@ -63,8 +66,10 @@ class Session:
 
     def _load(self, preset: Preset) -> None:
         network = build_network(preset, self._backend_wanted)
-        phases = phase_knobs() | (homeostasis_knobs() if "sigma" in network.parameters else {})
-        set_knob(phases, "persistent", float(preset.mode == "persistent"))
+        phases: dict[str, Knob] = {}
+        if isinstance(network, Chain):
+            phases = phase_knobs() | homeostasis_knobs()
+            set_knob(phases, "persistent", float(preset.mode == "persistent"))
         for name, value in preset.knobs.items():
             try:
                 if name in phases:
@@ -80,8 +85,10 @@ class Session:
         self._phase_knobs = phases
         self._data = load_data(preset)
         self.throttle = preset.ticks_per_second
-        self._label: int | None
-        self._clamp_sample(preset.sample)
+        self._label: int | None = None
+        self._sample: int | None = None
+        if not isinstance(network, TweenNetwork):
+            self._clamp_sample(preset.sample)
         self._start_afresh()
 
     @property
@@ -129,6 +136,8 @@ class Session:
         self._gather_knobs()
 
     def _new_schedule(self) -> Schedule:
+        if isinstance(self.network, TweenNetwork):
+            return Streaming(self.network, self._nudge)
         kind = Persistent if self._phase_knobs["persistent"].value else Clocked
         return kind(self.network, self._nudge)
 
@@ -141,8 +150,9 @@ class Session:
         self.knobs: dict[str, Knob] = {**self.network.parameters, **self._phase_knobs}
 
     def _clamp_sample(self, index: int) -> None:
-        self._sample: int | None = index % len(self._data.images)
-        self._clamp(self._data.picture(self._sample), int(self._data.labels[self._sample]))
+        index %= len(self._data.images)
+        self._clamp(self._data.picture(index), int(self._data.labels[index]))
+        self._sample = index
 
     def _clamp(self, image: NDArray[np.float32], label: int | None) -> None:
         shape = self._data.shape
@@ -152,8 +162,11 @@ class Session:
         self._image = np.array(image, np.float32)
         self._label = label
 
-    def apply(self, command: Command) -> None:
-        """Carry out one command. Raises ValueError (PresetError, KnobError, ...) and is then unchanged."""
+    def apply(self, command: Command) -> str:
+        """Carry out one command; news for the person, mostly none.
+
+        Raises ValueError (PresetError, KnobError, ...) and is then unchanged.
+        """
         match command:
             case SetParameter(name, value):
                 self._set_parameter(name, value)
@@ -194,6 +207,9 @@ class Session:
                 self._learn(on)
             case SaveWeights(path):
                 write_weights(path, self.network.state_dict(), {"preset": self.preset.name})
+                return f"Weights saved: {path}"
+            case TakeSnapshot(reply):
+                reply.put(self._snapshot())
             case Nudge(on):
                 self._nudge = on
                 self._schedule.switch_nudge(self.network, on)
@@ -201,6 +217,18 @@ class Session:
                 if not 0 <= ticks_per_second < float("inf"):
                     raise ValueError(f"throttle {ticks_per_second:g} is not a number of ticks per second")
                 self.throttle = ticks_per_second
+        return ""
+
+    def _snapshot(self) -> Snapshot:
+        network = self.network
+        weights = network.acting if isinstance(network, Chain) else network.state_dict()
+        return Snapshot(
+            preset=self.preset,
+            weights={name: array.copy() for name, array in weights.items()},
+            knobs={name: knob.choice if knob.choices else knob.value for name, knob in self.knobs.items()},
+            tick=network.ticks,
+            epoch=self._epoch,
+        )
 
     def _set_parameter(self, name: str, value: float | str) -> None:
         if name in self._phase_knobs:
@@ -222,7 +250,7 @@ class Session:
             self._learn_from(self._learning, phase)
         if "homeostasis" in self.knobs and self.knobs["homeostasis"].value:
             self._regulate()
-        if self.done and self.knobs["advance"].value and self._sample is not None:
+        if self.done and self._sample is not None and self.knobs["advance"].value:
             learning = self._learning
             self._clamp_sample(self._sample + 1 if learning is None else learning.next_sample())
             self._settle_anew()
@@ -246,7 +274,9 @@ class Session:
             self._learning = None
         elif self._learning is None:
             if not isinstance(self.network, Chain):
-                raise ValueError(f"a {self.network.kind} network cannot learn here")
+                raise ValueError(
+                    f"a {self.network.kind} network learns at every tick already; its knob freeze stops it"
+                )
             self._learning = LiveLearning(self.network, self._data, self.preset.seed)
 
     def _learn_from(self, learning: LiveLearning, before: Phase) -> None:
@@ -281,7 +311,10 @@ class Session:
         oscillating = network.oscillating(0)
         unsound = ~(np.isfinite(activation) & np.isfinite(velocity) & np.isfinite(nudge))
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
+        lives = network if isinstance(network, TweenNetwork) else None
         flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
+        if lives is not None:
+            flags[lives.unused] = UNUSED
         for bit, where in bits:
             flags[where] |= bit
         seen = network.observe()
@@ -292,7 +325,7 @@ class Session:
         metrics = Metrics(
             phase=schedule.phase,
             phase_ticks=schedule.phase_ticks,
-            settled=bool(velocity_max < self.knobs["tolerance"].value and network.ticks > 0),
+            settled=bool(lives is None and velocity_max < self.knobs["tolerance"].value and network.ticks > 0),
             t_relax=schedule.relaxing.of_batch,
             t_nudge=schedule.nudging.of_batch,
             d_nudge=depth,
@@ -310,8 +343,9 @@ class Session:
             dense_flops=network.dense_flops,
             effective_flops=network.effective_flops,
             ticks_per_second=self._measured_speed(),
-            probabilities=softmax(network.logits()[0]).astype(np.float32),
+            probabilities=_probabilities(network),
         )
+        scene = None if lives is None else lives.scene()
         return Frame(
             tick=network.ticks,
             preset=self.preset.name,
@@ -323,13 +357,23 @@ class Session:
             metrics=metrics,
             knobs=self.knobs,
             sample=self._sample,
-            image=self._image,
+            image=self._image if scene is None else scene.picture,
             label=self._label,
             paused=self.paused,
             nudging=self._nudge,
             learning=None if self._learning is None else self._learning.progress,
+            data=self._data.summary,
             seed=self.preset.seed,
             backend=network.backend,
             backend_reason=network.backend_reason,
             epoch=self._epoch,
+            links=None if lives is None else lives.links(),
+            scene=scene,
         )
+
+
+def _probabilities(network: Network) -> NDArray[np.float32]:
+    """Of the free copy's classes; a tween chain is taught them as they are, without a softmax."""
+    logits = network.logits()[0]
+    found = logits.clip(0, 1) if isinstance(network, TweenNetwork) else softmax(logits)
+    return found.astype(np.float32)

@@ -27,14 +27,15 @@ _log = logging.getLogger(__name__)
 class EngineThread:
     """Runs a session until stopped.
 
-    `mailbox` holds the newest frame, `errors` the newest message for the person; after an exception the engine is
-    paused and goes on serving commands. If a device fails, the session moves to the host, paused. The constructor
+    `mailbox` holds the newest frame, `errors` and `news` the newest messages for the person; after an exception the
+    engine is paused and goes on serving commands. If a device fails, the session moves to the host, paused. The constructor
     builds the network and raises what `Session` raises.
     """
 
     def __init__(self, preset: Preset, backend: str = AUTO) -> None:
         self.mailbox: Mailbox[Frame] = Mailbox()
         self.errors: Mailbox[str] = Mailbox()
+        self.news: Mailbox[str] = Mailbox()
         self._session = Session(preset, backend)
         self._commands: deque[Command] = deque()
         self._wake = threading.Event()
@@ -94,7 +95,9 @@ class EngineThread:
             command = self._commands.popleft()
             obeyed = True
             try:
-                self._on_any_device(partial(self._session.apply, command))
+                news = self._on_any_device(partial(self._session.apply, command))
+                if news:
+                    self.news.put(news)
             except Exception as error:
                 self._report(type(command).__name__, error)
         return obeyed

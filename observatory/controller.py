@@ -18,6 +18,7 @@ class Engine(Protocol):
 
     mailbox: Mailbox[Frame]
     errors: Mailbox[str]
+    news: Mailbox[str]
 
     @property
     def backend(self) -> str:
@@ -38,10 +39,11 @@ class Engine(Protocol):
 
 
 class Controller(QObject):
-    """Emits `arrived(frame)` for each new frame and `failed(text)` for each error, both in the window's thread."""
+    """Emits `arrived(frame)`, `failed(text)` for an error and `told(text)` for news, all in the window's thread."""
 
     arrived = pyqtSignal(object)
     failed = pyqtSignal(str)
+    told = pyqtSignal(str)
 
     def __init__(self, engine: Engine, parent: QObject | None = None):
         super().__init__(parent)
@@ -66,6 +68,9 @@ class Controller(QObject):
         message = self.engine.errors.take()
         if message is not None:
             self.failed.emit(message)
+        news = self.engine.news.take()
+        if news is not None:
+            self.told.emit(news)
         frame = self.engine.mailbox.take()
         if frame is not None:
             self.frame = frame

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from engine.build import build_network, load_data
 from engine.knobs import set_knob
-from engine.learning.exact import exact_gradients
+from engine.learning.exact import Check, exact_gradients, no_check
 from engine.learning.from_ticks import tick_gradients
-from engine.networks.chain import Chain
+from engine.networks.chain import LAZY, Chain
 from engine.preset import Preset
+from engine.snapshot import Snapshot
 from kernels.backends import AUTO
 
 Array = NDArray[Any]
 SAMPLES = 16
+SNAPSHOT_SAMPLES = 4
 MAX_TICKS = 20_000
 CHECK_EVERY = 20
 AFTER = 100
@@ -85,12 +87,13 @@ def compare(
     return Alignment(cosines, below)
 
 
-def _converge(chain: Chain, tolerance: float, most: int) -> NDArray[np.bool_]:
+def _converge(chain: Chain, tolerance: float, most: int, check: Check) -> NDArray[np.bool_]:
     """Nudged ticks until every layer's displacement rests relative to its own size; where it does not, (layers,)."""
     before = [columns[:, :, 1:].copy() for columns in chain.columns()]
     change = np.full(chain.layout.layers, np.inf)
     for _ in range(0, most, CHECK_EVERY):
         for _ in range(CHECK_EVERY):
+            check()
             chain.tick(nudged=True)
         change = np.zeros(chain.layout.layers)
         for old, columns in zip(before, chain.columns(), strict=True):
@@ -123,13 +126,14 @@ def _drowned(chain: Chain, update: Mapping[str, Array]) -> NDArray[np.bool_]:
 
 
 def ticked_update(
-    chain: Chain, labels: NDArray[np.int64], max_ticks: int = MAX_TICKS
+    chain: Chain, labels: NDArray[np.int64], max_ticks: int = MAX_TICKS, check: Check = no_check
 ) -> tuple[dict[str, Array], Array]:
     """Settle, nudge and settle the clamped chain; its local gradients, and which layers are unresolved (layers,)."""
     single = chain.dtype == np.float32
     chain.release()
     still = 1e-6 if single else 1e-14
     for _ in range(max_ticks):
+        check()
         chain.tick(nudged=False)
         if float(chain.observe().velocity_max.max()) < still:
             break
@@ -137,7 +141,7 @@ def ticked_update(
         chain.tick(nudged=False)
     chain.release()
     chain.aim()
-    unresolved = _converge(chain, CONVERGED_SINGLE if single else CONVERGED, max_ticks)
+    unresolved = _converge(chain, CONVERGED_SINGLE if single else CONVERGED, max_ticks, check)
     update = tick_gradients(chain, labels)
     return update, unresolved | _drowned(chain, update)
 
@@ -168,11 +172,35 @@ def align(
 
     Raises PresetError, KnobError, BackendError, NoFixedPointError.
     """
-    data = load_data(preset)
     chain = prepared_chain(preset, overrides or {}, samples, backend)
-    chosen = (np.arange(samples) + preset.sample) % len(data.labels)
+    return _aligned(chain, preset, no_check), chain
+
+
+def _aligned(chain: Chain, preset: Preset, check: Check) -> Alignment:
+    data = load_data(preset)
+    chosen = (np.arange(chain.samples) + preset.sample) % len(data.labels)
     x, labels = data.encode(data.images[chosen]), data.labels[chosen]
-    exact = exact_gradients(chain.kind, chain.weights, x, labels, chain.value("sigma"), chain.value("input_gain"))
+    sigma, gain = chain.value("sigma"), chain.value("input_gain")
+    exact = exact_gradients(chain.kind, chain.weights, x, labels, sigma, gain, check)
     chain.clamp(x, labels)
-    update, unresolved = ticked_update(chain, labels)
-    return compare(update, exact, (*chain.couplings, "b"), unresolved), chain
+    update, unresolved = ticked_update(chain, labels, check=check)
+    return compare(update, exact, (*chain.couplings, "b"), unresolved)
+
+
+def align_snapshot(snapshot: Snapshot, check: Check = no_check) -> Alignment:
+    """Alignment of a running network as it was, from SNAPSHOT_SAMPLES pictures in float64 and without noise.
+
+    Everything is the caller's own, on the NumPy backend, so that it may run beside the engine. What `check` raises
+    ends it. Raises ValueError where there is nothing to compare, NoFixedPointError.
+    """
+    if snapshot.preset.network == "tween":
+        raise ValueError("a tween network has no fixed point to compare with")
+    if not snapshot.knobs["beta"]:
+        raise ValueError("beta is 0: there is no nudge to compare")
+    preset = snapshot.preset.model_copy(update={"dtype": "float64", "weights": None, "weights_file": None, "knobs": {}})
+    taken = {name: snapshot.knobs[name] for name in ("sigma", "beta", "input_gain", "dynamics")}
+    if taken["dynamics"] == LAZY:
+        del taken["dynamics"]
+    chain = prepared_chain(preset, taken, SNAPSHOT_SAMPLES, "numpy")
+    chain.adopt({name: array.astype(np.float64) for name, array in snapshot.weights.items()})
+    return _aligned(chain, preset, check)

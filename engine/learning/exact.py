@@ -15,7 +15,7 @@ The gradients of the weights follow from g, the credit of the pre-activations.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,22 @@ OWN_REST = 1e-13
 MOST = 20_000
 
 
+Check = Callable[[], None]
+"""Called between the steps of long work; it may raise to end it."""
+
+
+def no_check() -> None:
+    """Never ends anything."""
+
+
 class NoFixedPointError(ValueError):
     """The free state does not come to rest, so there is no gradient to compare with."""
 
 
-def _settled(update: Any, state: Array) -> Array:
+def _settled(update: Any, state: Array, check: Check) -> Array:
     """Iterate x <- update(x) until no layer changes by more than a few units of its own round-off."""
     for _ in range(MOST):
+        check()
         new = update(state)
         moved = np.abs(new - state)
         state = new
@@ -61,7 +70,7 @@ def _mean_outer(left: Array, right: Array) -> Array:
 
 def exact_gradients(
     kind: str, weights: Mapping[str, NDArray[Any]], x: NDArray[Any], labels: NDArray[np.int64], sigma: float,
-    input_gain: float,
+    input_gain: float, check: Check = no_check,
 ) -> dict[str, Array]:  # fmt: skip
     """dC/dweight for every tensor, mean over pictures x (B, pixels); names and shapes as `weights`.
 
@@ -70,13 +79,13 @@ def exact_gradients(
     exact = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     inflow = input_gain * (np.asarray(x, np.float64) @ exact["W_in"].T)
     of = {"recursive": _recursive, "hopfield": _hopfield}[kind]
-    gradients, at_inflow = of(exact, inflow, labels, sigma)
+    gradients, at_inflow = of(exact, inflow, labels, sigma, check)
     gradients["W_in"] = -input_gain * _mean_outer(at_inflow, np.asarray(x, np.float64))
     return gradients
 
 
 def _recursive(
-    w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float
+    w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float, check: Check
 ) -> tuple[dict[str, Array], Array]:
     R, W, b = w["R"], w["W"], w["b"]
     layers, neurons = b.shape
@@ -84,13 +93,13 @@ def _recursive(
     stream, z = [inflow], []
     for layer in range(layers):
         drive = stream[-1] @ W[layer].T + b[layer]
-        z.append(
-            _settled(lambda now, R=R[layer], drive=drive: np.tanh(sigma * now @ R.T + drive), np.zeros_like(drive))
-        )
+        start = np.zeros_like(drive)
+        z.append(_settled(lambda now, R=R[layer], drive=drive: np.tanh(sigma * now @ R.T + drive), start, check))
         stream.append(stream[-1] + share * z[-1])
     v, error = _force(w, stream[-1], labels)
     gradients = {"R": np.empty_like(R), "W": np.empty_like(W), "b": np.empty_like(b)}
     for layer in reversed(range(layers)):
+        check()
         slope = 1 - z[layer] ** 2
         matrix = np.eye(neurons) - sigma * slope[:, :, None] * R[layer].T
         g = np.linalg.solve(matrix, (slope * v * share)[:, :, None])[:, :, 0]
@@ -103,7 +112,7 @@ def _recursive(
 
 
 def _hopfield(
-    w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float
+    w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float, check: Check
 ) -> tuple[dict[str, Array], Array]:
     W, b = w["W"], w["b"]
     layers = len(b)
@@ -117,10 +126,10 @@ def _hopfield(
         state: Array = np.tanh(pre / mass)
         return state
 
-    s = _settled(tick, np.zeros((layers, *inflow.shape)))
+    s = _settled(tick, np.zeros((layers, *inflow.shape)), check)
     f, error = _force(w, s[-1], labels)
     inverse_slope = mass / np.maximum(1 - s**2, np.finfo(np.float64).tiny)
-    g = _tridiagonal(inverse_slope, half * W, f)
+    g = _tridiagonal(inverse_slope, half * W, f, check)
     gradients = {"W": np.empty_like(W), "b": -g.mean(1)}
     for layer in range(layers):
         below = s[layer - 1] if layer else inflow
@@ -131,7 +140,7 @@ def _hopfield(
     return gradients, half * g[0] @ W[0]
 
 
-def _tridiagonal(diagonal: Array, C: Array, f: Array) -> Array:
+def _tridiagonal(diagonal: Array, C: Array, f: Array, check: Check) -> Array:
     """Solve diag_l g_l - C_l g_(l-1) - C_(l+1)^T g_(l+1) = f [l = L] for g (L, B, N), by elimination from below.
 
     diagonal (L, B, N), C (L, N, N) (C_0 unused), f (B, N).
@@ -142,6 +151,7 @@ def _tridiagonal(diagonal: Array, C: Array, f: Array) -> Array:
     pivot = diagonal[0][:, :, None] * eye
     pivots.append(pivot)
     for layer in range(1, layers):
+        check()
         pivot = diagonal[layer][:, :, None] * eye - C[layer] @ np.linalg.solve(
             pivot, np.broadcast_to(C[layer].T, (samples, neurons, neurons))
         )
@@ -149,6 +159,7 @@ def _tridiagonal(diagonal: Array, C: Array, f: Array) -> Array:
     g: Array = np.empty_like(diagonal)
     right = f
     for layer in reversed(range(layers)):
+        check()
         g[layer] = np.linalg.solve(pivots[layer], right[:, :, None])[:, :, 0]
         right = g[layer] @ C[layer]
     return g

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.tween.layer import Array, flat
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How well each layer does what it is asked to; arrays float32 (layers,), layer 1 first."""
+
+    names: tuple[str, ...]
+    budget: NDArray[np.float32]
+    """(cos(output, target) + 1) / 2."""
+    gap: NDArray[np.float32]
+    """RMS of target minus output."""
+    barrier: NDArray[np.float32]
+    """Product of the budgets up to each layer."""
+    bottleneck: int
+    """The layer with the smallest budget, counted from 1."""
 
 
 def gap(a: Array, t: Array) -> NDArray[np.float64]:

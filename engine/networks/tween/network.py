@@ -8,7 +8,6 @@ an image side by side.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -19,24 +18,9 @@ from engine.layout import Layout
 from engine.network import Observation
 from engine.networks.tween.chain import TweenChain
 from engine.networks.tween.layer import Array, Layer, Shape, ShapeError
-from engine.networks.tween.links import bottleneck, depth_barrier
+from engine.networks.tween.links import Links, bottleneck, depth_barrier
 from engine.worlds.world import Scene, World
 from kernels import SUMS
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """How well each layer does what it is asked to; arrays float32 (layers,), layer 1 first."""
-
-    names: tuple[str, ...]
-    budget: NDArray[np.float32]
-    """(cos(output, target) + 1) / 2."""
-    gap: NDArray[np.float32]
-    """RMS of target minus output."""
-    barrier: NDArray[np.float32]
-    """Product of the budgets up to each layer."""
-    bottleneck: int
-    """The layer with the smallest budget, counted from 1."""
 
 
 def tween_knobs() -> dict[str, Knob]:
