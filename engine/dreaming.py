@@ -65,7 +65,8 @@ class Prior:
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Pictures that know of nothing but this covariance, encoded, RMS 1, (count, pixels)."""
         drawn = rng.standard_normal((count, len(self._factor))).astype(np.float32) @ self._factor
-        return drawn / np.maximum(_rms(drawn), np.finfo(np.float32).tiny)
+        scaled: Array = drawn / np.maximum(_rms(drawn), np.finfo(np.float32).tiny)
+        return scaled
 
 
 def _rms(rows: Array) -> Array:

@@ -28,8 +28,8 @@ class EngineThread:
     """Runs a session until stopped.
 
     `mailbox` holds the newest frame, `errors` and `news` the newest messages for the person; after an exception the
-    engine is paused and goes on serving commands. If a device fails, the session moves to the host, paused. The constructor
-    builds the network and raises what `Session` raises.
+    engine is paused and goes on serving commands. If a device fails, the session moves to the host, paused. The
+    constructor builds the network and raises what `Session` raises.
     """
 
     def __init__(self, preset: Preset, backend: str = AUTO) -> None:

@@ -41,6 +41,9 @@ class ActionInfo:
 
 ACTIONS: tuple[ActionInfo, ...] = (
     ActionInfo("open_preset", "File", "Open preset…", "Open a preset file (TOML)", ("Ctrl+O",), "open"),
+    ActionInfo(
+        "learning.save_weights", "File", "Save weights…", "Save the weights as they are now", ("Ctrl+S",), "save"
+    ),
     ActionInfo("close", "File", "Quit", "Close the observatory", ("Ctrl+Q",), "quit"),
     ActionInfo(
         "toggle_play", "Run", "Play / pause", "Let the network tick, or hold it still", ("Space",), "pause", True
@@ -49,6 +52,16 @@ ACTIONS: tuple[ActionInfo, ...] = (
     ActionInfo("step_ten", "Run", "Ten steps", "Advance by ten ticks, then pause", ("K", "Shift+."), "step-ten", True),
     ActionInfo("reset", "Run", "Reset", "Back to rest: same weights, same input", ("R",), "reset", True),
     ActionInfo("toggle_nudge", "Run", "Nudge", "Switch the nudge on or off", ("N",), "nudge", True, True),
+    ActionInfo(
+        "learning.toggle",
+        "Run",
+        "Learn",
+        "Let the weights learn from training samples, or leave them as they are",
+        ("L",),
+        "learn",
+        True,
+        True,
+    ),
     ActionInfo(
         "ablate",
         "Run",
@@ -59,9 +72,9 @@ ACTIONS: tuple[ActionInfo, ...] = (
         True,
     ),
     ActionInfo("heal", "Run", "Heal", "Bring back all neurons that were cut out", ("H",), "heal", True),
-    ActionInfo("input.previous", "Input", "Previous sample", "Clamp the previous digit", ("Left",), "previous"),
-    ActionInfo("input.next", "Input", "Next sample", "Clamp the next digit", ("Right",), "next"),
-    ActionInfo("input.random", "Input", "Random sample", "Clamp a digit picked at random", ("D",), "random"),
+    ActionInfo("input.previous", "Input", "Previous sample", "Clamp the previous sample", ("Left",), "previous"),
+    ActionInfo("input.next", "Input", "Next sample", "Clamp the next sample", ("Right",), "next"),
+    ActionInfo("input.random", "Input", "Random sample", "Clamp a sample picked at random", ("D",), "random"),
     ActionInfo("input.pad.clear", "Input", "Clear the pad", "Wipe the drawing pad", ("C",), "clear"),
     ActionInfo("canvas.fit", "View", "Fit all layers", "Show every layer", ("0",), "fit", True),
     ActionInfo(

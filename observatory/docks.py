@@ -19,8 +19,12 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Channels", RIGHT, 138),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
+    ("Alignment", BOTTOM, 340),
 )
 """Title, side and default length along that side in pixels."""
+
+TABBED = {"Alignment": "Nudge profile"}
+"""Docks that lie behind another one as a tab."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}
 
@@ -50,19 +54,25 @@ class Docks:
 
     def arrange(self) -> None:
         """Put every dock back in its default place."""
-        for title, area, _ in PLACES:
-            dock = self.by_title[title]
+        for dock in self.by_title.values():
             self._window.removeDockWidget(dock)
             dock.setFloating(False)
+        for title, area, _ in PLACES:
+            dock = self.by_title[title]
             self._window.addDockWidget(area, dock)
             dock.show()
         for side in (LEFT, RIGHT, BOTTOM):
-            row = [(self.by_title[title], length) for title, area, length in PLACES if area == side]
+            here = [(title, length) for title, area, length in PLACES if area == side and title not in TABBED]
+            row = [(self.by_title[title], length) for title, length in here]
             docks, lengths = [dock for dock, _ in row], [length for _, length in row]
             along = Qt.Orientation.Horizontal if side == BOTTOM else Qt.Orientation.Vertical
             across = Qt.Orientation.Vertical if side == BOTTOM else Qt.Orientation.Horizontal
             if side == BOTTOM:
                 for left, right in pairwise(docks):
                     self._window.splitDockWidget(left, right, Qt.Orientation.Horizontal)
+            for title, host in TABBED.items():
+                if self.by_title[host] in docks:
+                    self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
+                    self.by_title[host].raise_()
             self._window.resizeDocks(docks, lengths, along)
             self._window.resizeDocks(docks[:1], [SIDE_WIDTHS[side]], across)

@@ -31,11 +31,14 @@ from engine.commands import (
 from engine.frame import ABLATED, Frame
 from engine.preset import Preset, PresetError, load_preset
 from observatory.actions import ACTIONS, build_actions
+from observatory.alignment_desk import AlignmentDesk
 from observatory.canvas.mosaic import MosaicCanvas
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
 from observatory.docks import Docks
+from observatory.learning_desk import LearningDesk
 from observatory.menus import fill_menus, fill_toolbar
+from observatory.panels.alignment import AlignmentPanel
 from observatory.panels.banner import Banner
 from observatory.panels.channels import ChannelsPanel
 from observatory.panels.classes import ClassesPanel
@@ -90,7 +93,12 @@ class Window(QMainWindow):
         self.controller = Controller(engine, self)
         self.capture = Capture(self, self.canvas.native, self.canvas.capture)
         self.recording = RecordingDesk(self.capture, settings, self.banner, lambda: self.controller.frame, self)
+        self.learning = LearningDesk(self.controller.send, settings, self.banner, self)
+        self.alignment = AlignmentDesk(
+            self.alignment_panel, self.controller.send, lambda: self.docks.visible("Alignment"), self
+        )
         self.actions_by_name = build_actions(self)
+        self.learning.attach(self.actions_by_name["learning.toggle"])
         self.recording.attach(self.actions_by_name["recording.toggle"])
         fill_menus(self, self.actions_by_name, self.docks, self.recording, settings.record_what)
         fill_toolbar(self, self.actions_by_name, self.throttle)
@@ -123,6 +131,7 @@ class Window(QMainWindow):
         self.channels = ChannelsPanel(self.view)
         self.traces = TracesPanel()
         self.profile = ProfilePanel()
+        self.alignment_panel = AlignmentPanel()
         self.docks = Docks(
             self,
             {
@@ -133,6 +142,7 @@ class Window(QMainWindow):
                 "Channels": self.channels,
                 "Traces": self.traces,
                 "Nudge profile": self.profile,
+                "Alignment": self.alignment_panel,
             },
         )
 
@@ -140,6 +150,7 @@ class Window(QMainWindow):
         send = self.controller.send
         self.controller.arrived.connect(self._follow)
         self.controller.failed.connect(self._failed)
+        self.controller.told.connect(self.banner.news)
         self.presets.chosen.connect(self.load)
         self.presets.open_asked.connect(self.open_preset)
         self.input.sample_chosen.connect(lambda index: send(SelectSample(index)))
@@ -176,6 +187,7 @@ class Window(QMainWindow):
         if frame.paused != self._paused:
             self._show_paused(frame.paused)
         self.actions_by_name["toggle_nudge"].setChecked(frame.nudging)
+        self.learning.follow(frame)
         if self.docks.visible("Knobs"):
             self.knobs.follow(frame)
         if self.docks.visible("Input"):
@@ -236,6 +248,7 @@ class Window(QMainWindow):
         self.knobs.expect(preset.knobs)
         self.classes.set_trained(preset.weights_file is not None)
         self.presets.mark(source)
+        self.alignment.forget()
         speed = self.settings.ticks_per_second
         self.throttle.show_speed(preset.ticks_per_second if speed is None else speed)
         if speed is not None:
@@ -338,6 +351,8 @@ class Window(QMainWindow):
         save_settings(self.settings)
         if not self.controller.stop():
             log.error("the engine did not stop within two seconds")
+        if not self.alignment.stop():
+            log.error("the measurement of alignment did not stop within two seconds")
         self.channels.close_links()
         self.canvas.close()
         super().closeEvent(a0)

@@ -18,6 +18,7 @@ uniform vec3 u_green;
 uniform vec3 u_blue;
 uniform vec3 u_rest;     // a neuron without light
 uniform vec3 u_dead;     // a neuron that is cut out
+uniform vec3 u_page;     // no neuron here
 
 const vec3 WHITE = vec3(1.0);
 const float SKIPPED = 0.45;  // the red that is left of a neuron that sent nothing
@@ -55,6 +56,9 @@ void main() {
     colour = mix(colour, u_dead, dead);
     if (bit(flags, 4.0) > 0.5) {
         colour = BROKEN;
+    }
+    if (bit(flags, 32.0) > 0.5) {
+        colour = u_page;
     }
     gl_FragColor = vec4(colour, 1.0 - dead);
 }

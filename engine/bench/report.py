@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from engine.files import replace_file
 
 Result = Mapping[str, Any]
 Column = tuple[str, Callable[[Mapping[str, Any]], str]]
@@ -143,17 +143,5 @@ def write(result: Result, folder: Path) -> list[Path]:
     if name is not None and picture is not None:
         contents[name] = picture
     for file, content in contents.items():
-        _replace(folder / file, content)
+        replace_file(folder / file, content)
     return [folder / file for file in contents]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -24,6 +24,8 @@ WIDTH = 32
 """Features of a dense or recurrent hidden layer."""
 CHANNELS = 8
 """Channels of a convolution, features of a step that attention reads."""
+BYPASSED = 0.3
+"""Share of an attention layer beside its bypass; with 1, a chain of nine does not survive its learning."""
 PICTURE = (1, 2, 4)
 """The observation as Conv2D reads it: where things are above, where to go below."""
 STEPS = (4, 2)
@@ -56,7 +58,7 @@ def _lstm(shape: Shape, first: bool) -> Layer:
 
 def _attention(shape: Shape, first: bool) -> Layer:
     """A convolution tells the steps apart, then attention beside a bypass."""
-    return Conv1D(shape, CHANNELS) if first else Residual([Attention(shape, heads=2)])
+    return Conv1D(shape, CHANNELS) if first else Residual([Attention(shape, heads=2)], BYPASSED)
 
 
 FAMILIES: dict[str, tuple[Shape, Callable[[Shape, bool], Layer]]] = {

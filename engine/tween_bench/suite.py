@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -40,7 +41,7 @@ class Plan:
     fresh_nets: tuple[str, ...] = FRESH_NETS
     seeds: int = 20
     ticks: int = TICKS
-    tuning_seeds: int = 5
+    tuning_seeds: int = 8
     variants: int = len(GRIDS["stc"])
     timed: int = 300
     """Ticks of one lane that outputs per second are told from."""
@@ -79,10 +80,13 @@ def run(plan: Plan, progress: Progress) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     tuning: list[dict[str, Any]] = []
     progress("starting", 0, steps)
-    for row, table in _side_by_side(plan, games):
-        rows.append(row)
-        tuning += table
-        progress(f"{row['net']} {row['mode']}, {row['rule']}", len(rows), steps)
+    found: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    for number, row, table in _side_by_side(plan, games):
+        found[number] = row, table
+        progress(f"{row['net']} {row['mode']}, {row['rule']}", len(found), steps)
+    for number in range(len(games)):
+        rows.append(found[number][0])
+        tuning += found[number][1]
     for number, row in enumerate(rows, 1):
         row["outputs_per_second"] = _outputs_per_second(row, plan)
         progress(f"timing {row['net']} {row['mode']}", len(rows) + number, steps)
@@ -101,32 +105,39 @@ def run(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 def _side_by_side(
     plan: Plan, games: list[tuple[Rule, str, Mode]]
-) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Rows in the order of the games. Whoever stops early stops all."""
+) -> Iterator[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
+    """Numbers, rows and tuning of the games, as they are done. Whoever stops early stops all."""
     job = partial(_row, plan)
+    deepest_first = sorted(enumerate(games), key=lambda numbered: -parse_net(numbered[1][1]).depth)
     if plan.jobs == 1:
         with threadpool_limits(1):
-            yield from map(job, games)
+            yield from map(job, deepest_first)
         return
-    with get_context("spawn").Pool(min(plan.jobs, len(games)), _prepare) as pool:
-        yield from pool.imap(job, games)
+    with _ctrl_c_ignored():
+        pool = get_context("spawn").Pool(min(plan.jobs, len(games)), threadpool_limits, (1,))
+    with pool:
+        yield from pool.imap_unordered(job, deepest_first)
 
 
-def _prepare() -> None:
-    """A worker leaves Ctrl-C to the one who asked, and keeps to one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threadpool_limits(1)
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C to this one."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def _row(plan: Plan, game: tuple[Rule, str, Mode]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    rule, net, mode = game
+def _row(plan: Plan, numbered: tuple[int, tuple[Rule, str, Mode]]) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
+    number, (rule, net, mode) = numbered
     settings, table = tune(net, mode, rule, lanes=plan.tuning_seeds, ticks=plan.ticks, variants=plan.variants)
     right = play(net, mode, settings, lanes=plan.seeds, seed=SEED, ticks=plan.ticks, rule=rule)
     latency = parse_net(net).depth if rule == "late" else 0
     policy = delayed_policy(latency, lanes=plan.seeds, seed=SEED, ticks=plan.ticks)
     found = {"net": net, "mode": mode, "rule": rule, "seeds": plan.seeds, **measured(right, policy)}
     published = PUBLISHED.get(net, {}).get(mode) if rule == "late" else None
-    return found | {"published": published, "settings": told(mode, settings)}, table
+    return number, found | {"published": published, "settings": told(mode, settings)}, table
 
 
 def _outputs_per_second(row: dict[str, Any], plan: Plan) -> float:

@@ -103,6 +103,7 @@ class _Objects:
         program["u_blue"] = BLUE
         program["u_rest"] = REST
         program["u_dead"] = DEAD
+        program["u_page"] = PAGE
 
     def _bind_enlarge(self) -> None:
         grid, program = self.grid, self.enlarge

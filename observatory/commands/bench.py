@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 
-from observatory.commands.errors import UsageError
+from observatory.commands.folders import require_writable_folder
 from observatory.commands.parser import Subcommands, add_command
 from observatory.commands.progress import progress_bar
 
@@ -41,7 +40,7 @@ def add(subcommands: Subcommands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, write the files, print the tables or the JSON object."""
     out = arguments.out or (_IN_CHECKOUT if _IN_CHECKOUT.is_dir() else _ELSEWHERE)
-    _require_writable(out)
+    require_writable_folder(out)
     from engine.bench import report, suite
 
     with progress_bar() as progress:
@@ -53,13 +52,3 @@ def run(arguments: argparse.Namespace) -> int:
         print(report.as_text(result))
         print(f"\nwritten: {', '.join(map(str, written))}")
     return 0
-
-
-def _require_writable(out: Path) -> None:
-    """Refuse before minutes of measuring. Makes the folder when there is none."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from observatory import __version__
-from observatory.commands import align, bench, info, presets, probe, record, train, window
+from observatory.commands import align, bench, info, presets, probe, record, suite, train, tween_bench, window
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import OneLineParser
 
@@ -18,6 +18,8 @@ _COMMANDS = {
     "train": train,
     "align": align,
     "bench": bench,
+    "tween-bench": tween_bench,
+    "suite": suite,
 }
 _OPTIONS_OF_ALL = ("-h", "--help", "--version")
 

@@ -11,6 +11,8 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from engine.frame import Frame
 from observatory import palette
 
+UNTRAINED = "untrained weights: the answer is a guess"
+
 
 class Bars(QWidget):
     """One bar a class. Not finite probabilities are shown as empty bars."""
@@ -19,6 +21,7 @@ class Bars(QWidget):
         super().__init__(parent)
         self._values: NDArray[np.float32] = np.zeros(0, np.float32)
         self._label: int | None = None
+        self._names: tuple[str, ...] = ()
         self.setMinimumSize(150, 70)
         self.setAccessibleName("class probabilities")
 
@@ -26,13 +29,14 @@ class Bars(QWidget):
         """Preferred size."""
         return QSize(220, 110)
 
-    def show_values(self, values: NDArray[np.float32], label: int | None) -> None:
-        """Show other probabilities, float32 (classes,)."""
-        if label == self._label and np.array_equal(values, self._values):
+    def show_values(self, values: NDArray[np.float32], label: int | None, names: tuple[str, ...] = ()) -> None:
+        """Show other probabilities, float32 (classes,); `names` are the classes', if they have any."""
+        if (label, names) == (self._label, self._names) and np.array_equal(values, self._values):
             return
-        self._values, self._label = values, label
+        self._values, self._label, self._names = values, label, names
         best = int(np.argmax(values)) if len(values) and np.isfinite(values).all() else None
-        self.setToolTip("" if best is None else f"most likely: {best} ({values[best]:.1%})")
+        told = [] if best is None else [f"most likely: {names[best] if names else best} ({values[best]:.1%})"]
+        self.setToolTip("\n".join(told + [f"{number}  {name}" for number, name in enumerate(names)]))
         self.update()
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
@@ -62,8 +66,12 @@ class Bars(QWidget):
             painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(i))
             if i == best:
                 painter.setPen(QColor(palette.TEXT))
-                above = QRectF(left - 12, bar.top() - line - 1, width + 24, line)
-                painter.drawText(above, Qt.AlignmentFlag.AlignCenter, f"{value:.0%}")
+                told = f"{self._names[i]} {value:.0%}" if self._names else f"{value:.0%}"
+                room_for = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
+                start = min(max(left + width / 2 - room_for / 2, 0), self.width() - room_for)
+                painter.drawText(
+                    QRectF(start, bar.top() - line - 1, room_for, line), Qt.AlignmentFlag.AlignCenter, told
+                )
         painter.end()
 
 
@@ -73,7 +81,7 @@ class ClassesPanel(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.bars = Bars()
-        self.note = QLabel("untrained weights: the answer is a guess")
+        self.note = QLabel(UNTRAINED)
         self.note.setStyleSheet(f"color: {palette.MUTED};")
         self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column = QVBoxLayout(self)
@@ -84,8 +92,15 @@ class ClassesPanel(QWidget):
 
     def set_trained(self, trained: bool) -> None:
         """Whether the preset brought weights."""
+        self.note.setText(UNTRAINED)
         self.note.setVisible(not trained)
 
     def redraw(self, frame: Frame) -> None:
         """Show this frame's probabilities."""
-        self.bars.show_values(frame.metrics.probabilities, frame.label)
+        self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
+        learning = frame.learning
+        if learning is not None:
+            self.note.setText(f"learning: {learning.samples} samples, held-out {learning.test_accuracy:.0%}")
+            self.note.show()
+        elif self.note.text().startswith("learning"):
+            self.note.setText(self.note.text().replace("learning:", "learned from"))

@@ -1,4 +1,4 @@
-"""What the network looks at: a sample of the data set or a drawn digit, and the class it is nudged towards."""
+"""What the network looks at: a sample of the data set or a drawn one, and the class it is nudged towards."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
+from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
+from engine.data.dataset import Summary
 from engine.frame import Frame
 from observatory import palette
 from observatory.panels.focus import keep_keys
@@ -17,10 +19,12 @@ from observatory.panels.icons import icon
 from observatory.panels.pad import Pad
 from observatory.panels.picture import Picture
 from observatory.panels.slider import Slider
+from observatory.panels.target import TargetLine
 
-SAMPLES = 1797
-CLASSES = 10
 SIDE_WIDTH = 84
+LARGE = 1.5
+"""The caption's size, in the usual one; long class names are smaller."""
+_DIGITS = ("digits", "mnist")
 
 
 class InputPanel(QWidget):
@@ -34,14 +38,11 @@ class InputPanel(QWidget):
         super().__init__(parent)
         self.picture = Picture()
         self.picture.setAccessibleName("the clamped picture")
-        self.picture.setToolTip("What the network sees: 8 x 8 pixels")
         self.pad = Pad()
         self.pad.drawn.connect(self._drawn)
-        self.caption = QLabel("sample")
-        font = self.caption.font()
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        font.setBold(True)
-        self.caption.setFont(font)
+        self.caption = QLabel()
+        self.caption.setWordWrap(True)
+        self._data = Summary("", 1, 1)
         self._sample = 0
         self._sent: int | None = None
         self._image: NDArray[np.float32] | None = None
@@ -52,16 +53,17 @@ class InputPanel(QWidget):
         column.addLayout(self._sample_part(), 1)
         column.addLayout(self._pad_part(), 1)
         column.addLayout(self._target_line())
+        self._show_shape((8, 8))
+        self._caption("sample")
         keep_keys(self)
 
     def _sample_part(self) -> QHBoxLayout:
         self.spin = QSpinBox()
-        self.spin.setRange(0, SAMPLES - 1)
         self.spin.setWrapping(True)
         self.spin.setKeyboardTracking(False)
         self.spin.setPrefix("no. ")
         self.spin.setAccessibleName("sample number")
-        self.spin.setToolTip("Number of the digit in the data set")
+        self.spin.setToolTip("Number of the sample in the data set")
         self.spin.valueChanged.connect(self.choose)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
@@ -100,30 +102,57 @@ class InputPanel(QWidget):
         line.setSpacing(1)
         line.addWidget(_quiet("nudge to"))
         line.addSpacing(4)
-        self.targets: list[QPushButton] = []
-        for digit in range(CLASSES):
-            button = QPushButton(str(digit))
-            button.setCheckable(True)
-            button.setMinimumWidth(16)
-            button.setStyleSheet("padding: 3px 0;")
-            button.setToolTip(f"Nudge towards {digit}")
-            button.setAccessibleName(f"nudge towards {digit}")
-            button.clicked.connect(lambda _checked, d=digit: self._target(d))
-            self.targets.append(button)
-            line.addWidget(button, 1)
+        self.target = TargetLine()
+        self.target.chosen.connect(self._target)
+        line.addWidget(self.target, 1)
         return line
+
+    def _show_data(self, data: Summary) -> None:
+        """Another data set."""
+        self._data = data
+        self._chosen_label = self._sent = None
+        with QSignalBlocker(self.spin):
+            self.spin.setRange(0, data.count - 1)
+        self.spin.setToolTip(f"Number of the sample in the data set {data.name}: 0 to {data.count - 1}")
+        self.target.offer(data)
+        keep_keys(self.target)
+
+    def _show_shape(self, shape: tuple[int, ...]) -> None:
+        self.pad.set_shape(shape)
+        kind = "pixels" if len(shape) == 2 else "pixels in colour"
+        self.picture.setToolTip(f"What the network sees: {shape[1]} x {shape[0]} {kind}")
+
+    def _caption(self, text: str) -> None:
+        """As large as the longest word allows."""
+        if text == self.caption.text():
+            return
+        font = self.font()
+        font.setBold(True)
+        font.setPointSizeF(self.font().pointSizeF() * LARGE)
+        widest = max(QFontMetrics(font).horizontalAdvance(word) for word in text.split())
+        font.setPointSizeF(font.pointSizeF() * min(1.0, (SIDE_WIDTH - 2) / widest))
+        self.caption.setFont(font)
+        self.caption.setText(text)
+
+    def _named(self, label: int) -> str:
+        if self._data.class_names:
+            return self._data.class_name(label)
+        return f"{'digit' if self._data.name in _DIGITS else 'class'} {label}"
 
     def follow(self, frame: Frame) -> None:
         """Show what is clamped and which class is nudged towards."""
+        if frame.data != self._data:
+            self._show_data(frame.data)
+        if frame.image.shape != self.pad.shape:
+            self._show_shape(frame.image.shape)
         if frame.image is not self._image:
             self._image = frame.image
             self.picture.set_image(frame.image)
-        for digit, button in enumerate(self.targets):
-            button.setChecked(digit == frame.label)
+        self.target.mark(frame.label)
         if frame.sample is None:
-            self.caption.setText("drawn")
+            self._caption("drawn")
             return
-        self.caption.setText("sample" if frame.label is None else f"digit {frame.label}")
+        self._caption("sample" if frame.label is None else self._named(frame.label))
         if self._sent is not None and frame.sample != self._sent:
             return
         self._sent = None
@@ -134,7 +163,7 @@ class InputPanel(QWidget):
 
     def choose(self, index: int) -> None:
         """Ask for a sample, counted modulo the size of the data set."""
-        self._sample = self._sent = index % SAMPLES
+        self._sample = self._sent = index % self._data.count
         self._chosen_label = None
         with QSignalBlocker(self.spin):
             self.spin.setValue(self._sample)
@@ -150,7 +179,7 @@ class InputPanel(QWidget):
 
     def random(self) -> None:
         """Any sample."""
-        self.choose(random.randrange(SAMPLES))
+        self.choose(random.randrange(self._data.count))
 
     def _set_brush(self, position: int) -> None:
         self.pad.brush = 1.0 + position / 10
@@ -159,9 +188,9 @@ class InputPanel(QWidget):
         self._sent = None
         self.drawn.emit(image, self._chosen_label)
 
-    def _target(self, digit: int) -> None:
-        self._chosen_label = digit
-        self.target_chosen.emit(digit)
+    def _target(self, label: int) -> None:
+        self._chosen_label = label
+        self.target_chosen.emit(label)
 
 
 def _button(name: str, tip: str, call: Callable[[], None]) -> QToolButton:

@@ -21,21 +21,32 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """One level of ticks, as many as have room."""
-        step = max(1, math.ceil((maxVal - minVal) / max(1.0, size / _LABEL_PIXELS)))
-        first = math.ceil(minVal / step) * step
-        return [(float(step), [float(v) for v in range(first, math.floor(maxVal) + 1, step)])]
+        return decade_steps(minVal, maxVal, size)
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Powers of ten."""
-        return ["10" + str(round(value)).translate(_SUPERSCRIPT) for value in values]
+        return [raised(value) for value in values]
 
 
-def quiet_plot(title: str, log_values: bool = False) -> pg.PlotWidget:
+def decade_steps(low: float, high: float, pixels: float) -> list[tuple[float, list[float]]]:
+    """Whole numbers from `low` to `high`, as many as have room on so many pixels, as one level of pyqtgraph's ticks."""
+    step = max(1, math.ceil((high - low) / max(1.0, pixels / _LABEL_PIXELS)))
+    first = math.ceil(low / step) * step
+    return [(float(step), [float(v) for v in range(first, math.floor(high) + 1, step)])]
+
+
+def raised(exponent: float) -> str:
+    """Ten to the power of a whole number."""
+    return "10" + str(round(exponent)).translate(_SUPERSCRIPT)
+
+
+def quiet_plot(title: str | None, log_values: bool = False, axis: pg.AxisItem | None = None) -> pg.PlotWidget:
     """A plot without menus or mouse panning, which repaints when its viewport is told to.
 
-    `log_values` says that the data are logarithms to base ten.
+    `log_values` says that the data are logarithms to base ten; `axis` is a left axis of the caller's own.
     """
-    axes = {"left": DecadeAxis("left")} if log_values else {}
+    left = axis or (DecadeAxis("left") if log_values else None)
+    axes = {} if left is None else {"left": left}
     plot = pg.PlotWidget(background=palette.BASE, enableMenu=False, axisItems=axes)
     plot.setMinimumSize(90, 60)
     # Otherwise each plot makes Qt compose the whole window, canvas included, at once and for itself.
@@ -45,9 +56,8 @@ def quiet_plot(title: str, log_values: bool = False) -> pg.PlotWidget:
     item.ctrlMenu.setParent(plot, item.ctrlMenu.windowFlags())
     item.hideButtons()
     item.setMouseEnabled(False, False)
-    set_title(plot, title)
-    item.titleLabel.setMaximumHeight(16)
-    item.layout.setRowFixedHeight(0, 16)
+    if title is not None:
+        set_title(plot, title)
     item.layout.setContentsMargins(2, 2, 8, 2)
     font = QFont()
     font.setPointSizeF(7)
@@ -69,3 +79,5 @@ def set_title(plot: pg.PlotWidget, title: str) -> None:
     item = plot.getPlotItem()
     item.setTitle(title, color=palette.MUTED, size="8pt")
     item.titleLabel.setMinimumWidth(0)
+    item.titleLabel.setMaximumHeight(16)
+    item.layout.setRowFixedHeight(0, 16)

@@ -12,7 +12,7 @@ from engine.frame import Frame
 from observatory import palette
 from observatory.panels.plots import quiet_plot, set_title
 
-SMALLEST = 1e-12
+SMALLEST = 1e-30
 FADED = 0.35
 """Opacity of the last profile while there is no nudge."""
 

@@ -1,4 +1,4 @@
-"""Four traces over ticks: largest velocity, T relax, D nudge and ticks per second."""
+"""Four traces over ticks: largest velocity, T relax, D nudge and ticks per second; beside them one of learning."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from engine.frame import Frame
 from observatory import palette
+from observatory.panels.accuracy import AccuracyTrace
 from observatory.panels.plots import quiet_plot
 from observatory.panels.ring import Ring
 
@@ -19,6 +20,7 @@ _TRACES = (
     ("D nudge", palette.BLUE, False, "Layers that the nudge reaches, counted from the top"),
     ("ticks/s", palette.TEXT, False, "Ticks of the network per second"),
 )
+_STRETCHES = (2, 2, 3)
 
 
 class TracesPanel(QWidget):
@@ -41,10 +43,15 @@ class TracesPanel(QWidget):
             self.plots.append(plot)
             self.curves.append(plot.plot(pen=pg.mkPen(colour, width=1.4), connect="finite"))
             grid.addWidget(plot, i // 2, i % 2)
+        self.accuracy = AccuracyTrace()
+        grid.addWidget(self.accuracy, 0, 2, 2, 1)
+        for column, stretch in enumerate(_STRETCHES):
+            grid.setColumnStretch(column, stretch)
         self.setMinimumSize(200, 130)
 
     def observe(self, frame: Frame) -> None:
         """Remember this frame's figures; a new epoch starts afresh, a frame seen before is passed over."""
+        self.accuracy.observe(frame)
         if frame.epoch != self._epoch:
             self._epoch = frame.epoch
             self.ring.clear()
@@ -70,5 +77,6 @@ class TracesPanel(QWidget):
         rows = self.ring.rows()
         for i, curve in enumerate(self.curves):
             curve.setData(rows[:, 0], rows[:, i + 1])
+        self.accuracy.redraw()
         for plot in self.plots:
             plot.viewport().update()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.files import replace_file
 from engine.frame import Frame
 from observatory import __version__
 
@@ -25,17 +24,8 @@ def readable(error: OSError, path: Path) -> RecordingError:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file in one step; on RecordingError the old one is untouched and nothing else is left behind."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        replace_file(path, data)
     except OSError as error:
-        raise readable(error, path) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise readable(error, path) from error
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.data.dataset import Summary
 from engine.frame import Frame, Metrics
 from engine.knobs import Knob
 from engine.layout import Layout
@@ -66,5 +67,6 @@ def fake_frame(layers: int = 6, side: int = 4, metrics: dict[str, Any] | None = 
         "sample": 0,
         "image": np.zeros((8, 8), np.float32),
         "label": 0,
+        "data": Summary("digits", 1797, 10),
     }
     return Frame(**{**fields, **changes})

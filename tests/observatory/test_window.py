@@ -162,7 +162,7 @@ def test_what_the_engine_refuses_is_shown(window: Window, qtbot: QtBot, tmp_path
 
 def test_a_drawing_reaches_the_engine(window: Window, qtbot: QtBot) -> None:
     pad = window.input.pad
-    square = pad.square()
+    square = pad.place()
     top = QPoint(round(square.center().x()), round(square.top() + 0.2 * square.height()))
     bottom = QPoint(top.x(), round(square.top() + 0.8 * square.height()))
     drag(pad, top, bottom)
@@ -182,7 +182,7 @@ def test_samples_and_targets_reach_the_engine(window: Window, qtbot: QtBot) -> N
     label = frame(window).label
     assert label is not None
     other = (label + 1) % 10
-    window.input.targets[other].click()
+    window.input.target.buttons[other].click()
     qtbot.waitUntil(lambda: frame(window).label == other, timeout=TIMEOUT)
 
 

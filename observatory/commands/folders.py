@@ -1,0 +1,18 @@
+"""Folders that results go to."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from observatory.commands.errors import UsageError
+
+
+def require_writable_folder(out: Path) -> None:
+    """Refuse `--out` before minutes of measuring. Makes the folder when there is none. Raises UsageError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""What the suite's results look like: tables, the master chart, the report."""
