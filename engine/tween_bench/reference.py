@@ -1,4 +1,4 @@
-"""What latency alone costs: policies that know the rule of the game but see it late."""
+"""What the game gives away: to policies that know its rule but see it late, and to a learner that sees nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.tween_bench.game import Game, task_at
+from engine.tween_bench.game import ACTIONS, Game, task_at
 from engine.tween_bench.play import TICKS
 
 
@@ -37,4 +37,22 @@ def delayed_policy(
         right[tick] = actions == game.answer()
         game.move(actions)
         made.append(actions)
+    return right
+
+
+def blind_learner(rate: float, *, lanes: int, seed: int, ticks: int = TICKS) -> NDArray[np.bool_]:
+    """Whether the action was right, (ticks, lanes), of a learner that sees nothing: four running means of the answers.
+
+    It has no latency, for there is nothing that would have to cross any layers: its action is the answer that was
+    right most often lately. It is the control for whatever a network seems to have understood of the game.
+    """
+    game = Game(lanes, seed)
+    right = np.zeros((ticks, lanes), bool)
+    often = np.zeros((lanes, ACTIONS))
+    for tick in range(ticks):
+        game.task = task_at(tick, ticks)
+        actions, answer = often.argmax(1), game.answer()
+        right[tick] = actions == answer
+        often += rate * (np.eye(ACTIONS)[answer] - often)
+        game.move(actions)
     return right

@@ -23,7 +23,7 @@ def tables(result: Result) -> list[Table]:
     return [
         _table("Late outputs", _LATE, _COLUMNS, [row for row in rows if row["rule"] == "late"]),
         _table("Fresh outputs", _FRESH, _COLUMNS, [row for row in rows if row["rule"] == "fresh"]),
-        _table("What latency leaves", _BOUNDS, _BOUND_COLUMNS, result["bounds"]),
+        _table("Controls", _BOUNDS, _BOUND_COLUMNS, result["bounds"]),
         _table("Beside the published figures", _YARDSTICK, _PUBLISHED, _published(rows)),
     ]
 
@@ -33,7 +33,10 @@ _LATE = (
     "policy of that latency in the same games; dips and recoveries are after the first / the second switch."
 )
 _FRESH = "The action comes from a full pass of this moment: what learning alone can do, one or more passes a tick."
-_BOUNDS = "Policies that know the game's rule but see it late; `knows its moves` adds the moves made since."
+_BOUNDS = (
+    "In the same games: policies that know the rule but see it late, also with the moves they made since; and learners "
+    "that see nothing and do what was right most often lately."
+)
 _YARDSTICK = "Mean of 100 runs of Loom: actions late, training passes fresh. A yardstick, not a like-for-like rival."
 
 
@@ -78,8 +81,8 @@ _COLUMNS: tuple[Column, ...] = (
     ("tuned to", lambda row: settings_text(row["settings"])),
 )
 _BOUND_COLUMNS: tuple[Column, ...] = (
-    ("latency, ticks", lambda row: str(row["latency"])),
-    ("knows its moves", lambda row: "yes" if row["knows_moves"] else "no"),
+    ("who", lambda row: str(row["who"])),
+    ("latency, ticks", lambda row: "-" if row["latency"] is None else str(row["latency"])),
     ("accuracy %", _share("accuracy_mean")),
     ("thirds", _shares("thirds")),
 )

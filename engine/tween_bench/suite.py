@@ -11,19 +11,22 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from engine.bench.machine import describe
-from engine.tween_bench.measures import measured
+from engine.tween_bench.measures import measured, parts
 from engine.tween_bench.nets import FRESH_NETS, NETS, parse_net
 from engine.tween_bench.play import TICKS, play
 from engine.tween_bench.players import MODES, Mode, Rule, Settings
-from engine.tween_bench.reference import delayed_policy
+from engine.tween_bench.reference import blind_learner, delayed_policy
 from engine.tween_bench.tune import GRIDS, told, tune
 
 Progress = Callable[[str, int, int], None]
 """Takes what was done last, steps done and steps in all."""
 SEED = 1
+BLIND_RATES = (0.1, 0.3, 1.0)
 PUBLISHED = {
     "dense-3": {"backprop": 0.391, "stepped": 0.438, "stc": 0.640},
     "dense-9": {"backprop": 0.322, "stepped": 0.473, "stc": 0.587},
@@ -99,7 +102,7 @@ def run(plan: Plan, progress: Progress) -> dict[str, Any]:
         "settings_tried": sum(len(rates) for rates, _ in GRIDS["stc"][: plan.variants]),
         "rows": rows,
         "tuning": tuning,
-        "bounds": _bounds(plan),
+        "bounds": bounds(plan),
     }
 
 
@@ -150,19 +153,17 @@ def _outputs_per_second(row: dict[str, Any], plan: Plan) -> float:
         return plan.timed / (time.perf_counter() - start)
 
 
-def _bounds(plan: Plan) -> list[dict[str, Any]]:
-    """What is to be had at every latency: seeing late, and seeing late but knowing one's own moves."""
-    bounds = []
+def bounds(plan: Plan) -> list[dict[str, Any]]:
+    """What is to be had in the same games by others: at every latency by the delayed policy and by one that knows its
+    own moves, and by a learner that sees nothing.
+    """
+    games = {"lanes": plan.seeds, "seed": SEED, "ticks": plan.ticks}
+    found: list[tuple[str, int | None, NDArray[np.bool_]]] = []
     for latency in sorted({0, *(parse_net(net).depth for net in plan.nets)}):
-        for knows_moves in (False, True):
-            right = delayed_policy(latency, lanes=plan.seeds, seed=SEED, ticks=plan.ticks, knows_moves=knows_moves)
-            found = measured(right, right)
-            bounds.append(
-                {
-                    "latency": latency,
-                    "knows_moves": knows_moves,
-                    "accuracy_mean": found["accuracy_mean"],
-                    "thirds": found["thirds"],
-                }
-            )
-    return bounds
+        for who, knows_moves in (("delayed policy", False), ("delayed policy, knows its moves", True)):
+            found.append((who, latency, delayed_policy(latency, knows_moves=knows_moves, **games)))
+    found += [(f"blind learner, rate {rate:g}", None, blind_learner(rate, **games)) for rate in BLIND_RATES]
+    return [
+        {"who": who, "latency": latency, "accuracy_mean": float(right.mean()), "thirds": parts(right, 3)}
+        for who, latency, right in found
+    ]

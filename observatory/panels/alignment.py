@@ -18,9 +18,12 @@ from observatory.panels.plots import decade_steps, quiet_plot, raised, set_title
 FAMILIES = {"W": palette.GREEN, "R": palette.RED, "b": palette.BLUE}
 """Weights that every layer has, and their colours."""
 SYMBOLS = (7, 5, 3)
-"""Their points, so that all are seen where they coincide."""
+"""Sizes of their points, so that all are seen where they coincide; half of that where layers crowd."""
+CROWD = 30
 MOST_NINES = 16.0
 """Where round-off of float64 ends the scale."""
+LONG = 50
+"""Characters from which the line above the plot is set smaller."""
 _INVITATION = "EqProp's update beside the exact gradient"
 
 
@@ -74,6 +77,7 @@ class AlignmentPanel(QWidget):
         self.repeat.setToolTip("Measure again and again, for example while the network learns")
         self.words = QLabel(_INVITATION)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
         self.words.setMinimumWidth(40)
         self.plot = quiet_plot("", axis=NinesAxis("left"))
         self.plot.getPlotItem().getAxis("left").setWidth(46)
@@ -81,9 +85,9 @@ class AlignmentPanel(QWidget):
         self.curves = {
             name: self.plot.plot(
                 pen=pg.mkPen(colour, width=1.2), connect="finite",
-                symbol="o", symbolSize=size, symbolPen=None, symbolBrush=colour,
+                symbol="o", symbolPen=None, symbolBrush=colour,
             )
-            for (name, colour), size in zip(FAMILIES.items(), SYMBOLS, strict=True)
+            for name, colour in FAMILIES.items()
         }  # fmt: skip
         self.hidden_layers = pg.ScatterPlotItem(size=6, pen=pg.mkPen(palette.EDGE), brush=None)
         self.plot.addItem(self.hidden_layers)
@@ -102,7 +106,7 @@ class AlignmentPanel(QWidget):
     def _say(self, text: str, colour: str = palette.TEXT, tip: str = "") -> None:
         self.words.setText(text)
         self.words.setToolTip(tip or text)
-        self.words.setStyleSheet(f"color: {colour};")
+        self.words.setStyleSheet(f"color: {colour}; font-size: {8 if len(text) > LONG else 9}pt;")
 
     def show_busy(self, seconds: float) -> None:
         """A measurement has run for so long."""
@@ -134,7 +138,7 @@ class AlignmentPanel(QWidget):
         smallest, hidden = alignment.min_cosine, alignment.hidden
         told = "nothing above the floor" if smallest is None else f"lowest cosine {cosine_words(smallest)}"
         if hidden:
-            told += f"   {hidden} below the floor"
+            told += f"\n{hidden} below the floor"
         knobs = snapshot.knobs
         self._say(
             told,
@@ -145,13 +149,13 @@ class AlignmentPanel(QWidget):
     def _draw(self, alignment: Alignment | None) -> None:
         rings: list[tuple[float, float]] = []
         shown = []
-        for name, curve in self.curves.items():
+        for (name, curve), size in zip(self.curves.items(), SYMBOLS, strict=True):
             row = [] if alignment is None else alignment.cosine.get(name, [])
             y = nines(row)
             layers = np.arange(1, len(row) + 1)
             low = np.array([] if alignment is None else alignment.below_floor.get(name, []), bool)
             rings += list(zip(layers[low].tolist(), np.nan_to_num(y[low]).tolist(), strict=True))
-            curve.setData(layers, np.where(low, np.nan, y))
+            curve.setData(layers, np.where(low, np.nan, y), symbolSize=size if len(row) <= CROWD else size / 2)
             if len(row):
                 shown.append(f'<span style="color: {FAMILIES[name]}">{name}</span>')
         self.hidden_layers.setData([x for x, _ in rings], [y for _, y in rings])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, QSize, Qt
@@ -49,6 +51,7 @@ class Bars(QWidget):
         line = painter.fontMetrics().height()
         width = self.width() / count
         room = self.height() - 2 * line - 4
+        every = math.ceil(painter.fontMetrics().horizontalAdvance(str(count)) / width)
         best = int(np.nanargmax(self._values)) if np.isfinite(self._values).any() else -1
         for i, value in enumerate(self._values):
             value = float(value) if np.isfinite(value) else 0.0
@@ -63,15 +66,16 @@ class Bars(QWidget):
                 painter.setBrush(QColor(palette.ACCENT))
                 painter.drawRoundedRect(below.adjusted(2, 0, -2, 0), 3, 3)
             painter.setPen(QColor(palette.ON_ACCENT if marked else palette.TEXT))
-            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(i))
+            if marked or i % every == 0:
+                painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(i))
             if i == best:
-                painter.setPen(QColor(palette.TEXT))
                 told = f"{self._names[i]} {value:.0%}" if self._names else f"{value:.0%}"
-                room_for = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
-                start = min(max(left + width / 2 - room_for / 2, 0), self.width() - room_for)
-                painter.drawText(
-                    QRectF(start, bar.top() - line - 1, room_for, line), Qt.AlignmentFlag.AlignCenter, told
-                )
+                wide = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
+                start = min(max(left + width / 2 - wide / 2, 0), self.width() - wide)
+                above = QRectF(start, bar.top() - line - 1, wide, line)
+        if best >= 0:
+            painter.setPen(QColor(palette.TEXT))
+            painter.drawText(above, Qt.AlignmentFlag.AlignCenter, told)
         painter.end()
 
 

@@ -12,6 +12,7 @@ from observatory import palette
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LABEL_PIXELS = 14
+LONG = 10_000
 LEAST_RANGE = 2.0
 """A plot spans at least two decades, ticks or layers, so that a flat line looks flat."""
 
@@ -26,6 +27,16 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Powers of ten."""
         return [raised(value) for value in values]
+
+
+class ShortAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis that writes 20k for 20000."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Plain numbers while they are short."""
+        if max(map(abs, values), default=0) < LONG:
+            return list(super().tickStrings(values, scale, spacing))
+        return [f"{value / 1000:g}k" for value in values]
 
 
 def decade_steps(low: float, high: float, pixels: float) -> list[tuple[float, list[float]]]:
@@ -45,8 +56,8 @@ def quiet_plot(title: str | None, log_values: bool = False, axis: pg.AxisItem | 
 
     `log_values` says that the data are logarithms to base ten; `axis` is a left axis of the caller's own.
     """
-    left = axis or (DecadeAxis("left") if log_values else None)
-    axes = {} if left is None else {"left": left}
+    left = axis or (DecadeAxis if log_values else ShortAxis)("left")
+    axes = {"left": left, "bottom": ShortAxis("bottom")}
     plot = pg.PlotWidget(background=palette.BASE, enableMenu=False, axisItems=axes)
     plot.setMinimumSize(90, 60)
     # Otherwise each plot makes Qt compose the whole window, canvas included, at once and for itself.

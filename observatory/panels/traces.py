@@ -21,6 +21,7 @@ _TRACES = (
     ("ticks/s", palette.TEXT, False, "Ticks of the network per second"),
 )
 _STRETCHES = (2, 2, 3)
+"""Shares of the width; the last is that of learning, while there is any."""
 
 
 class TracesPanel(QWidget):
@@ -45,8 +46,7 @@ class TracesPanel(QWidget):
             grid.addWidget(plot, i // 2, i % 2)
         self.accuracy = AccuracyTrace()
         grid.addWidget(self.accuracy, 0, 2, 2, 1)
-        for column, stretch in enumerate(_STRETCHES):
-            grid.setColumnStretch(column, stretch)
+        self._grid = grid
         self.setMinimumSize(200, 130)
 
     def observe(self, frame: Frame) -> None:
@@ -78,5 +78,7 @@ class TracesPanel(QWidget):
         for i, curve in enumerate(self.curves):
             curve.setData(rows[:, 0], rows[:, i + 1])
         self.accuracy.redraw()
+        for column, stretch in enumerate(_STRETCHES):
+            self._grid.setColumnStretch(column, stretch if column < 2 or not self.accuracy.isHidden() else 0)
         for plot in self.plots:
             plot.viewport().update()

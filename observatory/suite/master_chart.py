@@ -28,26 +28,43 @@ def draw(figure: Any, axes: Sequence[Any], by_track: Mapping[str, Rows], words: 
     figure.suptitle(f"Master chart\n{words}", fontsize=10)
 
 
+_LOOKS = {
+    "eqprop": {"color": palette.GREEN, "style": "o-"},
+    "backprop": {"color": palette.BLUE, "style": "s--"},
+    "backprop, no recurrence": {"color": palette.ACCENT, "style": "^-."},
+}
+_CONTROL = {"color": palette.MUTED, "style": "v:"}
+
+
 def _methods(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(row["method"] for row in rows))
+    """Those of _LOOKS first, in that order."""
+    found = dict.fromkeys(row["method"] for row in rows)
+    return [name for name in _LOOKS if name in found] + [name for name in found if name not in _LOOKS]
 
 
 def _over(rows: Rows, x: str, y: str, ax: Any, keep: Callable[[Row], bool] = lambda row: True) -> None:
     for method in _methods(rows):
         chosen = [row for row in rows if row["method"] == method and keep(row)]
-        style = "s:" if "control" in method else "o-"
-        over_seeds(ax, chosen, x, y, method, style)
+        over_seeds(ax, chosen, x, y, method, **(_CONTROL if "control" in method else _LOOKS[method]))
 
 
 def _depth(ax: Any, rows: Rows) -> None:
     _over(rows, "layers", "test_accuracy", ax)
     ax.set(xscale="log", xlabel="layers", ylabel="accuracy on held-out digits")
+    _whole_numbers(ax, rows)
+
+
+def _whole_numbers(ax: Any, rows: Rows) -> None:
+    depths = sorted({row["layers"] for row in rows})
+    ax.set_xticks(depths, [str(depth) for depth in depths])
+    ax.set_xticks([], minor=True)
 
 
 def _memory(ax: Any, rows: Rows) -> None:
     deep = [{**row, "peak_mib": row["peak_bytes"] / 2**20} for row in rows if row["sweep"] == "depth"]
     _over(deep, "layers", "peak_mib", ax)
     ax.set(xscale="log", yscale="log", xlabel="layers", ylabel="peak memory of a gradient, MiB")
+    _whole_numbers(ax, deep)
 
 
 def _robustness(ax: Any, rows: Rows) -> None:

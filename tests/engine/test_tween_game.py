@@ -12,7 +12,7 @@ from engine.tween_bench.measures import dip, measured, recovery
 from engine.tween_bench.nets import FAMILIES, FRESH_NETS, NETS, WIDTH, NetError, parse_net
 from engine.tween_bench.play import play
 from engine.tween_bench.players import MODES, Mode, Settings, make_player
-from engine.tween_bench.reference import delayed_policy
+from engine.tween_bench.reference import blind_learner, delayed_policy
 
 LANES = 10
 SEED = 77
@@ -83,10 +83,16 @@ def test_the_delayed_policy_scores_what_the_design_says(latency: int, mean: floa
 
 
 def test_to_know_ones_own_moves_is_worth_a_lot() -> None:
-    for latency in (3, 9):
-        blind, aware = (delayed_policy(latency, lanes=LANES, seed=SEED, knows_moves=knows) for knows in (False, True))
-        assert aware.mean() > blind.mean() + 0.15
+    blind, aware = (delayed_policy(3, lanes=LANES, seed=SEED, knows_moves=knows) for knows in (False, True))
+    assert aware.mean() > blind.mean() + 0.2
     assert delayed_policy(0, lanes=2, seed=SEED, ticks=300, knows_moves=True).all()
+
+
+def test_even_who_sees_nothing_beats_the_delayed_policy_by_dithering() -> None:
+    """Four running means of the answers: what a learner has for free, so what memory and eyes must beat."""
+    blind = blind_learner(0.1, lanes=LANES, seed=SEED)
+    assert blind.mean() == pytest.approx(0.64, abs=0.015)
+    assert blind.mean() > delayed_policy(3, lanes=LANES, seed=SEED).mean() + 0.05
 
 
 @pytest.mark.parametrize("name", [*NETS, *FRESH_NETS])
@@ -218,6 +224,7 @@ def test_what_an_lstm_chain_that_sees_directions_gains_comes_from_its_memory(mon
     error = np.sqrt((with_memory.var(ddof=1) + without.var(ddof=1)) / (2 * LANES))
     print(f"with memory {with_memory.mean():.4f}, without {without.mean():.4f}, standard error {error:.4f}")
     assert with_memory.mean() - without.mean() > 3 * error
+    assert with_memory.mean() > blind_learner(0.1, lanes=2 * LANES, seed=SEED).mean() + 0.01
 
 
 def test_without_latency_a_dense_chain_of_three_is_right_nine_times_in_ten_in_every_third() -> None:

@@ -77,7 +77,7 @@ def test_json_is_one_object_of_complete_rows_and_the_file_holds_the_same(
 def test_tables_are_for_people(little: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tween-bench", "--quick", "--out", "here"]) == 0
     told = capsys.readouterr().out
-    for title in ("Late outputs.", "Fresh outputs.", "What latency leaves.", "Beside the published figures."):
+    for title in ("Late outputs.", "Fresh outputs.", "Controls.", "Beside the published figures."):
         assert f"\n{title}" in told
     assert "(64.0)" in told
     names = ["tween-quick.json", "tween-quick.md"] + (["tween-quick.png"] if find_spec("matplotlib") else [])
