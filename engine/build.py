@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from engine.data import DataError, Dataset, load_dataset
 from engine.network import Network
 from engine.networks.chain import Chain
@@ -23,9 +27,12 @@ def load_data(preset: Preset) -> Dataset:
         raise PresetError(f"{preset.name}: data: {error}") from None
 
 
-def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Network:
+def build_network(
+    preset: Preset, backend: str = AUTO, samples: int = 1, weights: dict[str, NDArray[Any]] | None = None
+) -> Network:
     """The network of a preset with its weights; knobs still at their defaults. Raises PresetError, BackendError.
 
+    `weights`, of the preset's dtype, are used in place of the preset's own; a tween network has its own only.
     With "auto" a device that cannot compute this preset is passed over; `network.backend_reason` then says why.
     """
     if preset.network == "tween":
@@ -41,10 +48,12 @@ def build_network(preset: Preset, backend: str = AUTO, samples: int = 1) -> Netw
         samples=samples,
         seed=preset.seed,
         half_weights=preset.weights == "float16",
+        weights=weights,
     )
     if backend not in (AUTO, network.backend):
         raise BackendError(f"backend {backend} cannot compute {preset.name}: {network.backend_reason}")
-    _load_weights(network, preset)
+    if weights is None:
+        _load_weights(network, preset)
     return network
 
 

@@ -6,8 +6,9 @@ Differences count from the last event, not from the last tick, so what the accum
 neuron and never drifts. A layer that received nothing, and whose inputs stand still, is not visited at all.
 
 Displacements of the nudged copies are of the order of the force on them, so their threshold is epsilon times its
-largest entry: `thresholds` has one entry per state column. States (L, B, 3, N) are updated in place, layers being walked in an order in which whatever is
-read is still last tick's. Weights come as event rows: row j is what neuron j sends, so upwards the transposed matrix.
+largest entry: `thresholds` has one entry per state column. States (L, B, 3, N) are updated in place, layers being
+walked in an order in which whatever is read is still last tick's. Weights come as event rows: row j is what neuron j
+sends, so upwards the transposed matrix.
 
     sent_*, accumulators    of the shape of what they follow; start at zero together with the states
     hot        (L, B, 6)    uint8, starts at 1: whether z, s, dz, ds changed in the last tick; of this tick: whether

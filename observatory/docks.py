@@ -14,16 +14,18 @@ BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Presets", LEFT, 310),
     ("Input", LEFT, 410),
+    ("World", LEFT, 410),
     ("Knobs", RIGHT, 512),
     ("Classes", RIGHT, 156),
     ("Channels", RIGHT, 138),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
+    ("Links", BOTTOM, 340),
 )
 """Title, side and default length along that side in pixels."""
 
-TABBED = {"Alignment": "Nudge profile"}
+TABBED = {"World": "Input", "Alignment": "Nudge profile", "Links": "Nudge profile"}
 """Docks that lie behind another one as a tab."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}
@@ -51,6 +53,11 @@ class Docks:
         """Whether a person can see that panel now (not closed, not behind another tab)."""
         dock = self.by_title[title]
         return dock.isVisible() and not dock.visibleRegion().isEmpty()
+
+    def bring_up(self, titles: tuple[str, ...]) -> None:
+        """Put these in front of the tabs that they share."""
+        for title in titles:
+            self.by_title[title].raise_()
 
     def arrange(self) -> None:
         """Put every dock back in its default place."""

@@ -47,12 +47,14 @@ from observatory.panels.focus import keep_arrows_while
 from observatory.panels.icons import icon
 from observatory.panels.input import InputPanel
 from observatory.panels.knobs import KnobsPanel
+from observatory.panels.links import LinksPanel
 from observatory.panels.presets import PresetsPanel
 from observatory.panels.profile import ProfilePanel
 from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
 from observatory.panels.traces import TracesPanel
+from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
 from observatory.settings import Settings, save_settings
 from observatory.view import settings_for
@@ -131,17 +133,21 @@ class Window(QMainWindow):
         self.channels = ChannelsPanel(self.view)
         self.traces = TracesPanel()
         self.profile = ProfilePanel()
+        self.links = LinksPanel()
+        self.world = WorldPanel()
         self.alignment_panel = AlignmentPanel()
         self.docks = Docks(
             self,
             {
                 "Presets": self.presets,
                 "Input": self.input,
+                "World": self.world,
                 "Classes": self.classes,
                 "Knobs": self.knobs,
                 "Channels": self.channels,
                 "Traces": self.traces,
                 "Nudge profile": self.profile,
+                "Links": self.links,
                 "Alignment": self.alignment_panel,
             },
         )
@@ -184,6 +190,7 @@ class Window(QMainWindow):
         self.canvas.show_frame(frame)
         self.status.follow(frame)
         self.traces.observe(frame)
+        self.links.observe(frame)
         if frame.paused != self._paused:
             self._show_paused(frame.paused)
         self.actions_by_name["toggle_nudge"].setChecked(frame.nudging)
@@ -192,6 +199,8 @@ class Window(QMainWindow):
             self.knobs.follow(frame)
         if self.docks.visible("Input"):
             self.input.follow(frame)
+        if self.docks.visible("World"):
+            self.world.follow(frame)
         # In the same turn of the event loop as the canvas: every repaint on its own composes the whole window anew.
         if time.monotonic() - self._drawn_slowly >= SLOW_SECONDS:
             self._redraw_slowly()
@@ -206,6 +215,8 @@ class Window(QMainWindow):
             self.traces.redraw()
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
+        if self.docks.visible("Links"):
+            self.links.redraw(frame)
         if self.docks.visible("Classes"):
             self.classes.redraw(frame)
 
@@ -242,6 +253,8 @@ class Window(QMainWindow):
         """A network of this preset runs from now on."""
         if preset.network != self.preset.network:
             suit_view(self.view, preset.network)
+        if "tween" in (preset.network, self.preset.network):
+            self.docks.bring_up(("World", "Links") if preset.network == "tween" else ("Input", "Nudge profile"))
         self.preset = preset
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")

@@ -146,12 +146,19 @@ def ticked_update(
     return update, unresolved | _drowned(chain, update)
 
 
-def prepared_chain(preset: Preset, overrides: Mapping[str, float | str], samples: int, backend: str = AUTO) -> Chain:
+def prepared_chain(
+    preset: Preset,
+    overrides: Mapping[str, float | str],
+    samples: int,
+    backend: str = AUTO,
+    weights: dict[str, Array] | None = None,
+) -> Chain:
     """A preset's network with `samples` pictures' room, knobs of the preset and then `overrides` set.
 
+    `weights` are used in place of the preset's.
     Knobs that are the session's, not the network's, are passed over in the preset. Raises PresetError, KnobError.
     """
-    chain = build_network(preset, backend, samples)
+    chain = build_network(preset, backend, samples, weights)
     assert isinstance(chain, Chain)
     for name, value in preset.knobs.items():
         if name in chain.parameters:
@@ -197,10 +204,10 @@ def align_snapshot(snapshot: Snapshot, check: Check = no_check) -> Alignment:
         raise ValueError("a tween network has no fixed point to compare with")
     if not snapshot.knobs["beta"]:
         raise ValueError("beta is 0: there is no nudge to compare")
-    preset = snapshot.preset.model_copy(update={"dtype": "float64", "weights": None, "weights_file": None, "knobs": {}})
+    preset = snapshot.preset.model_copy(update={"dtype": "float64", "weights": None, "knobs": {}})
     taken = {name: snapshot.knobs[name] for name in ("sigma", "beta", "input_gain", "dynamics")}
     if taken["dynamics"] == LAZY:
         del taken["dynamics"]
-    chain = prepared_chain(preset, taken, SNAPSHOT_SAMPLES, "numpy")
-    chain.adopt({name: array.astype(np.float64) for name, array in snapshot.weights.items()})
+    weights = {name: array.astype(np.float64) for name, array in snapshot.weights.items()}
+    chain = prepared_chain(preset, taken, SNAPSHOT_SAMPLES, "numpy", weights)
     return _aligned(chain, preset, check)

@@ -62,7 +62,8 @@ class Chain:
     """Base of the chains: L layers of N neurons, states (L, B, 3, N) in columns free, d+, d- (see `kernels`).
 
     Subclasses say in `_advance` what a tick is, in `couplings` which of `weights` a tick reads, in `recurrent` which
-    have norms bounded by 1. With `half_weights` the couplings are rounded to half precision and, where the backend
+    have norms bounded by 1. `weights` are used themselves, as in `adopt`; without them they are drawn from the seed.
+    With `half_weights` the couplings are rounded to half precision and, where the backend
     can, stored so. If the backend has a device that can compute this chain, the chain lives there; otherwise, and
     after `leave_device`, `backend` and `backend_reason` say what computes it and why.
     The read-out is linear with the cross-entropy C against the label, so the force on the top layer is
@@ -90,6 +91,7 @@ class Chain:
         samples: int = 1,
         seed: int = 0,
         half_weights: bool = False,
+        weights: dict[str, Array] | None = None,
     ) -> None:
         side = math.isqrt(neurons)
         self.layout = Layout(layers, side, side)
@@ -97,9 +99,10 @@ class Chain:
         self.samples = samples
         self.dtype = np.dtype(dtype)
         self._use(backend)
-        rng = np.random.default_rng(seed)
-        self.weights: dict[str, Array] = self._initial_weights(rng, pixels, classes)
-        self.weights["b"] = np.zeros((layers, neurons), self.dtype)
+        if weights is None:
+            weights = self._initial_weights(np.random.default_rng(seed), pixels, classes)
+            weights["b"] = np.zeros((layers, neurons), self.dtype)
+        self.weights: dict[str, Array] = weights
         self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
         self.half_weights = half_weights
         self._seed = seed

@@ -89,7 +89,9 @@ def test_layers_without_resolved_credit_are_marked_and_never_counted():
     assert marks == sorted(marks, reverse=True), "the lower layers, in one piece"
     assert found.below_floor["W_in"] == [True]
     assert found.below_floor["W_out"] == [False]
-    counted = [c for name, row in found.cosine.items() for c, low in zip(row, found.below_floor[name]) if not low]
+    counted = [
+        c for name, row in found.cosine.items() for c, low in zip(row, found.below_floor[name], strict=True) if not low
+    ]
     assert found.min_cosine == min(counted) > 0.99
     resolved = align(preset("hopfield", layers=60, dtype="float64", sigma=0.2), {"beta": 0.01}, samples=2)[0]
     assert resolved.hidden < found.hidden

@@ -1,4 +1,4 @@
-"""The persistent track: a network without phases learns what the clocked one learns, and nothing from shuffled labels."""
+"""The persistent track: a network without phases learns what the clocked one does, and nothing from shuffled labels."""
 
 from __future__ import annotations
 

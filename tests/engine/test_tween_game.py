@@ -181,6 +181,21 @@ def test_a_batch_of_moments_is_learned_like_their_mean_one_by_one() -> None:
         np.testing.assert_allclose(moved - before, as_well - before, atol=2e-2 * np.abs(moved - before).max())
 
 
+def test_an_aligned_rival_learns_the_answer_of_now_from_the_observation_of_its_latency_ago() -> None:
+    rng = np.random.default_rng(0)
+    xs, ys = rng.standard_normal((9, 2, FEATURES)), np.eye(ACTIONS)[rng.integers(0, ACTIONS, (9, 2))]
+    aligned, newest = (
+        make_player("stepped", parse_net("lstm-3").layers(), 2, 1, Settings(0.1, aligned=on)) for on in (True, False)
+    )
+    for tick, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        aligned.learn(x, y)
+        if tick >= 3:
+            newest.learn(xs[tick - 3], y)
+    for one, other in zip(aligned.chain.links, newest.chain.links, strict=True):  # type: ignore[attr-defined]
+        for name, w in one.weights.items():
+            np.testing.assert_array_equal(w, other.weights[name])
+
+
 def test_runs_repeat_to_the_bit_and_seeds_differ() -> None:
     runs = [play("lstm-3", "stc", Settings(0.1), lanes=2, seed=seed, ticks=120) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(runs[0], runs[1])
