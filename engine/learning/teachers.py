@@ -117,7 +117,7 @@ class FeedbackTeacher(EquilibriumTeacher):
         """Transposes are made anew; drifting feedback takes a step."""
         super().updated()
         if self._drift > 0:
-            rng = np.random.default_rng((self._seed, 2, self._steps))
+            rng = np.random.default_rng((self._seed, 2, self._steps + 1))  # (seed, 2, 0) would be (seed, 2) again
             for matrix in self._feedback.values():
                 step = rng.standard_normal(matrix.shape).astype(matrix.dtype) / np.sqrt(matrix.shape[-1])
                 matrix[...] = polar(matrix + self._drift * step)
