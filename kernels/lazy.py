@@ -28,8 +28,9 @@ from typing import Any
 from numba import njit
 
 from kernels import TINY
-from kernels.cpu import FAST, bounded, combine, furthest, half_difference, observe
+from kernels.cpu import bounded, combine, furthest, half_difference, observe
 from kernels.tanh import tanh_of
+from kernels.walk import FAST
 
 
 @njit(error_model="numpy", fastmath=FAST)

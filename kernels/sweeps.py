@@ -18,8 +18,8 @@ from numba import njit, prange
 from threadpoolctl import threadpool_limits
 
 from kernels import TINY
-from kernels.cpu import FAST
 from kernels.tanh import tanh_of
+from kernels.walk import FAST
 
 CHUNK = 32
 """Samples that one thread carries through all layers at a time."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from kernels.cpu import FAST
 from kernels.tanh import tanh_of
+from kernels.walk import FAST
 
 
 @njit(error_model="numpy", fastmath=FAST, parallel=True, cache=True, nogil=True)
