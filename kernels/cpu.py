@@ -352,7 +352,7 @@ def _hopfield_red_black(
 _team = threading.local()
 
 
-def _use_threads(count: int) -> None:
+def use_threads(count: int) -> None:
     """Let the calling thread's ticks run on `count` threads; asking Numba each time would cost 4 us a tick."""
     if getattr(_team, "size", None) != count:
         set_num_threads(count)
@@ -362,7 +362,7 @@ def _use_threads(count: int) -> None:
 def _spread(weights: Any, samples: int) -> int:
     """Choose the threads of a tick that reads these weights; how many runs of layers they take."""
     threads: int = config.NUMBA_NUM_THREADS if weights.size * samples >= SHARED_FROM else 1
-    _use_threads(threads)
+    use_threads(threads)
     return min(threads, len(weights))
 
 
@@ -388,13 +388,13 @@ def hopfield_tick(
 
 def recursive_update(*arguments: Any) -> None:
     """The element-wise half of a recursive tick whose products were made elsewhere, by all threads."""
-    _use_threads(config.NUMBA_NUM_THREADS)
+    use_threads(config.NUMBA_NUM_THREADS)
     _recursive_update(*arguments)
 
 
 def hopfield_update(*arguments: Any) -> None:
     """The element-wise half of a Hopfield tick whose products were made elsewhere, by all threads."""
-    _use_threads(config.NUMBA_NUM_THREADS)
+    use_threads(config.NUMBA_NUM_THREADS)
     _hopfield_update(*arguments)
 
 

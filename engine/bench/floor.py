@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, set_num_threads
+from numba import njit, prange
 from numpy.typing import NDArray
+
+from kernels.cpu import use_threads
 
 
 @njit(error_model="numpy", fastmath=True, inline="always")
@@ -49,7 +51,7 @@ class Reader:
 
     def prepare(self) -> None:
         """Set the number of threads."""
-        set_num_threads(self._threads)
+        use_threads(self._threads)
 
     def tick(self) -> None:
         """Read."""
