@@ -1,10 +1,7 @@
 """One tick of each chain in Numba: each weight is read once (`kernels.walk`), for both directions and all columns.
 
-Each thread takes a run of layers from the top down: the products of a layer, and then, while they are still in its
-cache, the element-wise rest of the layer, which needs those of the layer above. At the upper end of a run that is
-another thread's; these few layers are updated at the end. Functions are module-level and cached on disk; they release
-the GIL. Sums are reordered (fast-math without the assumption that there is no NaN), so results differ from the
-reference by rounding.
+Functions are module-level and cached on disk; they release the GIL. Sums are reordered (fast-math without the
+assumption that there is no NaN), so results differ from the reference by rounding.
 
 Small networks are ticked by one thread: two gain little there, and a spinning team collapses to the scheduler's
 quantum (16 ms a tick were measured) when a neighbour, say the software renderer of a window, holds one of the cores.
@@ -109,86 +106,25 @@ def _displaced_block(
         ds[i] = bounded(above[i] + share * curved, reach)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _recursive_products(R: Any, W: Any, inflow: Any, z: Any, s: Any, products: Any, columns: int, k: int) -> None:
-    """The matrix half of a layer's tick. Rows of `products` per layer and sample.
+@njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
+def _recursive_products(R: Any, W: Any, inflow: Any, z: Any, s: Any, products: Any, columns: int) -> None:
+    """The matrix half of the tick. Rows of `products` per layer and sample.
 
     0-1 credit g, 2-4 R z and then the whole push, 5-6 R^T g, 7-9 W s_below and then tanh(push), 10-11 W^T g,
     12-14 the inflow and then what comes from above, 15 zeros.
     """
     layers, samples = z.shape[:2]
     share = z.dtype.type(1 / math.sqrt(layers))
-    for b in range(samples):
-        p = products[k, b]
-        credit_of(z[k, b], s[k, b], share, columns, p[0:2])
-        if k == 0:
-            p[12, :] = inflow[b]
-            p[13:15, :] = 0
-        below = s[k - 1, b] if k > 0 else p[12:15]
-        through(R[k], z[k, b], p[2:5], p[0:2], p[5:7], columns, 1, W[k])
-        through(W[k], below, p[7:10], p[0:2], p[10:12], columns, 1, R[max(k - 1, 0)])
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _recursive_layer(
-    drive: Any, inflow: Any, force: Any, sigma: float, z: Any, s: Any, z_out: Any, s_out: Any,
-    velocity: Any, flips: Any, sums: Any, products: Any, columns: int, k: int,
-) -> None:  # fmt: skip
-    """The element-wise half of a layer's tick, from the rows 0 to 11 of its and the upper layer's `products`."""
-    layers, samples = z.shape[:2]
-    kind = z.dtype.type
-    gain, one = kind(sigma), kind(1)
-    share = kind(1 / math.sqrt(layers))
-    reach = kind(2 * math.sqrt(layers))
-    for b in range(samples):
-        p = products[k, b]
-        below = s[k - 1, b] if k > 0 else p[12:15]
-        free, stream = z_out[k, b, 0], s_out[k, b, 0]
-        combine(gain, p[2], p[7], p[2])
-        combine(one, p[2], drive[k, b], p[2])
-        tanh_of(p[2], free)
-        combine(share, free, below[0], stream)
-        observe(free, z[k, b, 0], velocity[k, b], flips[k, b], sums[k, b])
-        moved = max(furthest(free, z[k, b, 0]), furthest(stream, s[k, b, 0]))
-        nudged = 0.0
-        for c in range(1, 3):
-            if columns == 1:
-                z_out[k, b, c, :] = z[k, b, c]
-                s_out[k, b, c, :] = s[k, b, c]
-                continue
-            push, turn, above = p[2 + c], p[7 + c], p[12 + c]
-            combine(gain, push, turn, push)
-            tanh_of(push, turn)
-            if k < layers - 1:
-                combine(one, s[k + 1, b, c], products[k + 1, b, 9 + c], above)
-            else:
-                combine(one if c == 1 else -one, force[b], p[15], above)
-            dz, ds = z_out[k, b, c], s_out[k, b, c]
-            _displaced_block(free, push, turn, p[4 + c], above, gain, share, reach, dz, ds)
-            nudged = max(nudged, furthest(dz, z[k, b, c]), furthest(ds, s[k, b, c]))
-        sums[k, b, 2] = half_difference(s_out[k, b, 1], s_out[k, b, 2])
-        sound = math.isfinite(sums[k, b, 0] + sums[k, b, 1] + _square_sum(stream))
-        sums[k, b, 3] = moved if sound else math.nan
-        sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
-
-
-@njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
-def _recursive_tick(
-    R: Any, W: Any, drive: Any, inflow: Any, force: Any, sigma: float, z: Any, s: Any, z_out: Any, s_out: Any,
-    velocity: Any, flips: Any, sums: Any, products: Any, columns: int, runs: int,
-) -> None:  # fmt: skip
-    layers = z.shape[0]
-    for run in prange(runs):
-        low, high = run * layers // runs, (run + 1) * layers // runs
-        for k in range(high - 1, low - 1, -1):
-            _recursive_products(R, W, inflow, z, s, products, columns, k)
-            if k < high - 1 or high == layers:
-                _recursive_layer(
-                    drive, inflow, force, sigma, z, s, z_out, s_out, velocity, flips, sums, products, columns, k
-                )
-    for run in range(runs - 1):
-        k = (run + 1) * layers // runs - 1
-        _recursive_layer(drive, inflow, force, sigma, z, s, z_out, s_out, velocity, flips, sums, products, columns, k)
+    for k in prange(layers):
+        for b in range(samples):
+            p = products[k, b]
+            credit_of(z[k, b], s[k, b], share, columns, p[0:2])
+            if k == 0:
+                p[12, :] = inflow[b]
+                p[13:15, :] = 0
+            below = s[k - 1, b] if k > 0 else p[12:15]
+            through(R[k], z[k, b], p[2:5], p[0:2], p[5:7], columns, 1, W[k])
+            through(W[k], below, p[7:10], p[0:2], p[10:12], columns, 1, R[min(k + 1, layers - 1)])
 
 
 @njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
@@ -196,8 +132,43 @@ def _recursive_update(
     drive: Any, inflow: Any, force: Any, sigma: float, z: Any, s: Any, z_out: Any, s_out: Any,
     velocity: Any, flips: Any, sums: Any, products: Any, columns: int,
 ) -> None:  # fmt: skip
-    for k in prange(z.shape[0]):
-        _recursive_layer(drive, inflow, force, sigma, z, s, z_out, s_out, velocity, flips, sums, products, columns, k)
+    """The element-wise half of the tick, from the rows 0 to 11 of `products`."""
+    layers, samples = z.shape[:2]
+    kind = z.dtype.type
+    gain, one = kind(sigma), kind(1)
+    share = kind(1 / math.sqrt(layers))
+    reach = kind(2 * math.sqrt(layers))
+    for k in prange(layers):
+        for b in range(samples):
+            p = products[k, b]
+            below = s[k - 1, b] if k > 0 else p[12:15]
+            free, stream = z_out[k, b, 0], s_out[k, b, 0]
+            combine(gain, p[2], p[7], p[2])
+            combine(one, p[2], drive[k, b], p[2])
+            tanh_of(p[2], free)
+            combine(share, free, below[0], stream)
+            observe(free, z[k, b, 0], velocity[k, b], flips[k, b], sums[k, b])
+            moved = max(furthest(free, z[k, b, 0]), furthest(stream, s[k, b, 0]))
+            nudged = 0.0
+            for c in range(1, 3):
+                if columns == 1:
+                    z_out[k, b, c, :] = z[k, b, c]
+                    s_out[k, b, c, :] = s[k, b, c]
+                    continue
+                push, turn, above = p[2 + c], p[7 + c], p[12 + c]
+                combine(gain, push, turn, push)
+                tanh_of(push, turn)
+                if k < layers - 1:
+                    combine(one, s[k + 1, b, c], products[k + 1, b, 9 + c], above)
+                else:
+                    combine(one if c == 1 else -one, force[b], p[15], above)
+                dz, ds = z_out[k, b, c], s_out[k, b, c]
+                _displaced_block(free, push, turn, p[4 + c], above, gain, share, reach, dz, ds)
+                nudged = max(nudged, furthest(dz, z[k, b, c]), furthest(ds, s[k, b, c]))
+            sums[k, b, 2] = half_difference(s_out[k, b, 1], s_out[k, b, 2])
+            sound = math.isfinite(sums[k, b, 0] + sums[k, b, 1] + _square_sum(stream))
+            sums[k, b, 3] = moved if sound else math.nan
+            sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -230,71 +201,19 @@ def _hopfield_target(
         _displaced_state(free, out, out)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _hopfield_products(W: Any, inflow: Any, s: Any, products: Any, columns: int, k: int) -> None:
-    """Rows of `products` per layer and sample: 0-2 W s_below, 3-5 W^T s, 6-8 the inflow and then F, 9 nothing."""
-    for b in range(s.shape[1]):
-        p = products[k, b]
-        if k == 0:
-            p[6, :] = inflow[b]
-            p[7:9, :] = 0
-        p[9, :] = 0
-        below = s[k - 1, b] if k > 0 else p[6:9]
-        through(W[k], below, p[0:3], s[k, b], p[3:6], columns, 0, W[max(k - 1, 0)])
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _hopfield_layer(
-    drive: Any, force: Any, sigma: float, omega: float, s: Any, s_out: Any,
-    velocity: Any, flips: Any, sums: Any, products: Any, columns: int, k: int,
-) -> None:  # fmt: skip
-    """The element-wise half of a layer's tick, from the rows 0 to 5 of its and the upper layer's `products`."""
-    layers, samples = s.shape[:2]
-    kind = s.dtype.type
-    half_gain, speed = kind(sigma / 2), kind(omega)
-    accelerated = omega != 1
-    for b in range(samples):
-        p = products[k, b]
-        top = k == layers - 1
-        felt = force[b] if top else p[9]
-        leverage = kind(2 if top else 1)
-        nudged = moved = 0.0
-        for c in range(3):
-            new, old, target = s_out[k, b, c], s[k, b, c], p[6 + c]
-            if c >= columns:
-                new[:] = old
-                continue
-            pulls = p[9] if top else products[k + 1, b, 3 + c]
-            _hopfield_target(pulls, p[c], drive[k, b], felt, half_gain, leverage, c, p[6], target)
-            if accelerated:
-                _relax(speed, target, new)
-            else:
-                new[:] = target
-            if c == 0:
-                moved = furthest(new, old)
-                observe(new, old, velocity[k, b], flips[k, b], sums[k, b])
-            else:
-                nudged = max(nudged, furthest(new, old))
-        sums[k, b, 2] = half_difference(s_out[k, b, 1], s_out[k, b, 2])
-        sums[k, b, 3] = moved if math.isfinite(sums[k, b, 0] + sums[k, b, 1]) else math.nan
-        sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
-
-
 @njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
-def _hopfield_tick(
-    W: Any, drive: Any, inflow: Any, force: Any, sigma: float, omega: float, s: Any, s_out: Any,
-    velocity: Any, flips: Any, sums: Any, products: Any, columns: int, runs: int,
-) -> None:  # fmt: skip
-    layers = s.shape[0]
-    for run in prange(runs):
-        low, high = run * layers // runs, (run + 1) * layers // runs
-        for k in range(high - 1, low - 1, -1):
-            _hopfield_products(W, inflow, s, products, columns, k)
-            if k < high - 1 or high == layers:
-                _hopfield_layer(drive, force, sigma, omega, s, s_out, velocity, flips, sums, products, columns, k)
-    for run in range(runs - 1):
-        k = (run + 1) * layers // runs - 1
-        _hopfield_layer(drive, force, sigma, omega, s, s_out, velocity, flips, sums, products, columns, k)
+def _hopfield_products(W: Any, inflow: Any, s: Any, products: Any, columns: int) -> None:
+    """Rows of `products` per layer and sample: 0-2 W s_below, 3-5 W^T s, 6-8 the inflow and then F, 9 nothing."""
+    layers, samples = s.shape[:2]
+    for k in prange(layers):
+        for b in range(samples):
+            p = products[k, b]
+            if k == 0:
+                p[6, :] = inflow[b]
+                p[7:9, :] = 0
+            p[9, :] = 0
+            below = s[k - 1, b] if k > 0 else p[6:9]
+            through(W[k], below, p[0:3], s[k, b], p[3:6], columns, 0, W[min(k + 1, layers - 1)])
 
 
 @njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
@@ -302,8 +221,37 @@ def _hopfield_update(
     drive: Any, force: Any, sigma: float, omega: float, s: Any, s_out: Any,
     velocity: Any, flips: Any, sums: Any, products: Any, columns: int,
 ) -> None:  # fmt: skip
-    for k in prange(s.shape[0]):
-        _hopfield_layer(drive, force, sigma, omega, s, s_out, velocity, flips, sums, products, columns, k)
+    """The element-wise half of the tick, from the rows 0 to 5 of `products`."""
+    layers, samples = s.shape[:2]
+    kind = s.dtype.type
+    half_gain, speed = kind(sigma / 2), kind(omega)
+    accelerated = omega != 1
+    for k in prange(layers):
+        for b in range(samples):
+            p = products[k, b]
+            top = k == layers - 1
+            felt = force[b] if top else p[9]
+            leverage = kind(2 if top else 1)
+            nudged = moved = 0.0
+            for c in range(3):
+                new, old, target = s_out[k, b, c], s[k, b, c], p[6 + c]
+                if c >= columns:
+                    new[:] = old
+                    continue
+                pulls = p[9] if top else products[k + 1, b, 3 + c]
+                _hopfield_target(pulls, p[c], drive[k, b], felt, half_gain, leverage, c, p[6], target)
+                if accelerated:
+                    _relax(speed, target, new)
+                else:
+                    new[:] = target
+                if c == 0:
+                    moved = furthest(new, old)
+                    observe(new, old, velocity[k, b], flips[k, b], sums[k, b])
+                else:
+                    nudged = max(nudged, furthest(new, old))
+            sums[k, b, 2] = half_difference(s_out[k, b, 1], s_out[k, b, 2])
+            sums[k, b, 3] = moved if math.isfinite(sums[k, b, 0] + sums[k, b, 1]) else math.nan
+            sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
 
 
 @njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
@@ -359,11 +307,8 @@ def use_threads(count: int) -> None:
         _team.size = count
 
 
-def _spread(weights: Any, samples: int) -> int:
-    """Choose the threads of a tick that reads these weights; how many runs of layers they take."""
-    threads: int = config.NUMBA_NUM_THREADS if weights.size * samples >= SHARED_FROM else 1
-    use_threads(threads)
-    return min(threads, len(weights))
+def _spread(weights: Any, samples: int) -> None:
+    use_threads(config.NUMBA_NUM_THREADS if weights.size * samples >= SHARED_FROM else 1)
 
 
 def recursive_tick(
@@ -371,10 +316,9 @@ def recursive_tick(
     velocity: Any, flips: Any, sums: Any, products: Any, columns: int,
 ) -> None:  # fmt: skip
     """See `kernels.reference.recursive_tick`; products: (L, B, 16, N) scratch of the state's dtype."""
-    runs = _spread(R, z.shape[1])
-    _recursive_tick(
-        R, W, drive, inflow, force, sigma, z, s, z_out, s_out, velocity, flips, sums, products, columns, runs
-    )
+    _spread(R, z.shape[1])
+    _recursive_products(R, W, inflow, z, s, products, columns)
+    _recursive_update(drive, inflow, force, sigma, z, s, z_out, s_out, velocity, flips, sums, products, columns)
 
 
 def hopfield_tick(
@@ -382,8 +326,9 @@ def hopfield_tick(
     velocity: Any, flips: Any, sums: Any, products: Any, columns: int,
 ) -> None:  # fmt: skip
     """See `kernels.reference.hopfield_tick`; products: (L, B, 10, N) scratch of the state's dtype."""
-    runs = _spread(W, s.shape[1])
-    _hopfield_tick(W, drive, inflow, force, sigma, omega, s, s_out, velocity, flips, sums, products, columns, runs)
+    _spread(W, s.shape[1])
+    _hopfield_products(W, inflow, s, products, columns)
+    _hopfield_update(drive, force, sigma, omega, s, s_out, velocity, flips, sums, products, columns)
 
 
 def recursive_update(*arguments: Any) -> None:
