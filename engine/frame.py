@@ -13,6 +13,7 @@ from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
 from engine.networks.tween.links import Links
+from engine.oracle.readout import Decision
 from engine.worlds.world import Scene
 
 Phase = Literal["free", "nudged", "hold", "persistent", "dream", "streaming"]
@@ -106,6 +107,8 @@ class Frame:
     backend_reason: str = ""
     epoch: int = field(default=0)
     """Counts presets loaded and resets; traces start afresh when it changes."""
+    decision: Decision | None = None
+    """The settling clock: where the race of the competitive read-out stands; None for a tween chain."""
     links: Links | None = None
     """Link budgets and gaps, only of a tween chain."""
     scene: Scene | None = None

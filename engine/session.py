@@ -37,6 +37,7 @@ from engine.network import Network
 from engine.networks.chain import Chain, softmax
 from engine.networks.disturbance import drawn_lesion
 from engine.networks.tween.network import TweenNetwork
+from engine.oracle.readout import ReadOut
 from engine.phases import Clocked, Persistent, Schedule, Streaming, phase_knobs
 from engine.preset import Preset, PresetError
 from engine.snapshot import Snapshot
@@ -129,6 +130,7 @@ class Session:
         self._epoch += 1
         self.homeostat = Homeostat(self.network.layout.layers, self.network.dtype)
         """What regulates sigma while the knob `homeostasis` is on; an experiment may put another one here."""
+        self._readout = None if isinstance(self.network, TweenNetwork) else ReadOut(self.network)
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
         self._timed_from = (time.perf_counter(), 0)
@@ -145,6 +147,8 @@ class Session:
         """The free state has to settle anew, from where it is."""
         self._schedule.begin(self.network)
         self.homeostat.disturbed()
+        if self._readout is not None:
+            self._readout.begin()
 
     def _gather_knobs(self) -> None:
         self.knobs: dict[str, Knob] = {**self.network.parameters, **self._phase_knobs}
@@ -246,6 +250,8 @@ class Session:
         """Advance the network once; go to the next sample when its time has come."""
         phase = self._schedule.phase
         self.done = self._schedule.tick(self.network, self.knobs)
+        if self._readout is not None:
+            self._readout.tick()
         if self._learning is not None:
             self._learn_from(self._learning, phase)
         if "homeostasis" in self.knobs and self.knobs["homeostasis"].value:
@@ -367,6 +373,7 @@ class Session:
             backend=network.backend,
             backend_reason=network.backend_reason,
             epoch=self._epoch,
+            decision=None if self._readout is None else self._readout.decision(0),
             links=None if lives is None else lives.links(),
             scene=scene,
         )

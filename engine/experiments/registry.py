@@ -16,6 +16,7 @@ TRACKS = (
     "ternary",
     "healing",
     "homeostasis",
+    "oracle",
 )
 """In the order of the report."""
 

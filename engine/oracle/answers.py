@@ -47,13 +47,13 @@ def answers(
     network.reset(0)
     network.clamp(x, None)
     settling = Settling(network.samples)
-    readout = ReadOut(network.samples, network.layout.layers, network.logits().shape[1], rules)
+    readout = ReadOut(network, rules)
     for _ in range(most):
         if settling.of_batch is None:
             network.tick(nudged=False)
             settling.observe(network.observe().velocity_max, tolerance)
-        elif not readout.undecided.any():
+        elif not readout.running:
             break
-        readout.tick(network)
+        readout.tick()
     t_relax = np.where(settling.first < 0, np.inf, settling.first.astype(np.float64))
     return Answers(network.logits(), t_relax, readout.time, readout.choice)

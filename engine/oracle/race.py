@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.race import race_tick
+
 Array = NDArray[Any]
 
 
@@ -48,16 +50,12 @@ class Race:
         self._rules = Rules() if rules is None else rules
         self._x = np.zeros((samples, classes))
         self.ticks = 0
+        self.running = samples
+        """How many have not decided yet."""
         self.time = np.full(samples, np.inf)
         """Ticks until the decision, inf while there is none."""
         self.choice = np.full(samples, -1)
         """The class that won, -1 while there is none."""
-
-    @property
-    def undecided(self) -> NDArray[np.bool_]:
-        """Who still runs, (samples,)."""
-        running: NDArray[np.bool_] = self.choice < 0
-        return running
 
     @property
     def activity(self) -> NDArray[np.float64]:
@@ -66,19 +64,11 @@ class Race:
 
     def tick(self, logits: Array) -> None:
         """One tick under these logits (samples, classes). NaN and infinity never decide."""
-        rules, x = self._rules, self._x
-        running = self.undecided
-        with np.errstate(invalid="ignore", over="ignore"):
-            drive = logits - logits.mean(-1, keepdims=True)
-            active = np.maximum(x, 0)
-            rivals = active.sum(-1, keepdims=True) - active
-            moved = x + drive - rules.leak * x + rules.excitation * active - rules.inhibition * rivals
-            lead, lead_before = moved.max(-1), x.max(-1)
-            passed = running & (lead >= rules.threshold) & np.isfinite(lead)
-        share = (rules.threshold - lead_before[passed]) / (lead[passed] - lead_before[passed])
-        self.time[passed] = self.ticks + share
-        self.choice[passed] = moved[passed].argmax(-1)
-        self._x = np.where(running[:, None], moved, x)
+        rules = self._rules
+        self.running = race_tick(
+            logits, rules.leak, rules.excitation, rules.inhibition, rules.threshold, self.ticks, self._x, self.time,
+            self.choice,
+        )  # fmt: skip
         self.ticks += 1
 
 
@@ -86,6 +76,6 @@ def race(logits: Array, rules: Rules | None = None, most: int = 5000) -> Race:
     """Run a race under logits (samples, classes) that stay as they are, for `most` ticks at most."""
     samples, classes = logits.shape
     run = Race(samples, classes, rules)
-    while run.undecided.any() and run.ticks < most:
+    while run.running and run.ticks < most:
         run.tick(logits)
     return run

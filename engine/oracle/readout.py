@@ -25,11 +25,16 @@ class Decision:
     opens: int
     """The tick that opens the race."""
     slow: float
-    """A decision that takes longer than this is slow."""
+    """A decision that takes longer than this is slow, by the yardstick of trained digits (SLOW)."""
     ticks: float | None
     """When it was decided, None while it is not."""
     choice: int | None
     """The class that won."""
+
+    @property
+    def late(self) -> bool:
+        """Whether it is slow, decided or not."""
+        return (self.waited if self.ticks is None else self.ticks) > self.slow
 
 
 class ReadOut:
@@ -38,9 +43,10 @@ class ReadOut:
     Before that the logits still answer the picture before. Times count from `begin`.
     """
 
-    def __init__(self, samples: int, layers: int, classes: int, rules: Rules | None = None) -> None:
-        self._shape, self._rules = (samples, classes), rules
-        self.opens = layers
+    def __init__(self, network: Network, rules: Rules | None = None) -> None:
+        self._network, self._rules = network, rules
+        self._shape = network.samples, network.logits().shape[1]
+        self.opens = network.layout.layers
         self.begin()
 
     def begin(self) -> None:
@@ -48,16 +54,16 @@ class ReadOut:
         self.waited = 0
         self._race = Race(*self._shape, self._rules)
 
-    def tick(self, network: Network) -> None:
+    def tick(self) -> None:
         """Follow one tick of the network; its logits are only asked for while somebody still runs."""
         self.waited += 1
-        if self.waited >= self.opens and self._race.undecided.any():
-            self._race.tick(network.logits())
+        if self._race.running and self.waited >= self.opens:
+            self._race.tick(self._network.logits())
 
     @property
-    def undecided(self) -> NDArray[np.bool_]:
-        """Who still runs, (samples,)."""
-        return self._race.undecided
+    def running(self) -> int:
+        """How many samples have not decided yet."""
+        return self._race.running
 
     @property
     def time(self) -> NDArray[np.float64]:
@@ -71,7 +77,7 @@ class ReadOut:
 
     def decision(self, sample: int) -> Decision:
         """Where the race of one sample stands."""
-        decided = not self._race.undecided[sample]
+        decided = self._race.choice[sample] >= 0
         return Decision(
             race=self._race.activity[sample].astype(np.float32),
             waited=self.waited,

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
-FEWEST_ERRORS = 10
-"""Below this many errors no logistic regression is fitted."""
 
 
 def rank_correlation(one: Floats, other: Floats) -> float | None:
@@ -44,10 +42,15 @@ def _correlation(one: Floats, other: Floats) -> float | None:
 
 
 def auroc(score: Floats, wrong: Bools) -> float | None:
-    """Chance that an error scores higher than a right answer; None without errors, or with nothing else."""
-    from sklearn.metrics import roc_auc_score
+    """Chance that an error scores higher than a right answer, a tie counting half (Mann & Whitney 1947).
 
-    return float(roc_auc_score(wrong, _ranks(score))) if wrong.any() and not wrong.all() else None
+    None without errors, or with nothing else.
+    """
+    errors = int(wrong.sum())
+    right = len(wrong) - errors
+    if not errors or not right:
+        return None
+    return float((_ranks(score)[wrong].sum() - errors * (errors + 1) / 2) / (errors * right))
 
 
 def risk_coverage(score: Floats, wrong: Bools) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,30 +70,27 @@ def risk_area(score: Floats, wrong: Bools) -> float:
 
 
 def interval(
-    measure: Callable[..., float | None], *columns: NDArray[np.generic], seed: int, draws: int = 500
+    measure: Callable[..., float | None],
+    *columns: NDArray[np.generic],
+    groups: NDArray[np.generic],
+    seed: int,
+    draws: int = 500,
 ) -> tuple[float | None, float | None]:
-    """95 % bootstrap interval of `measure(*columns)` over samples; draws where it is None are left out."""
+    """95 % bootstrap interval of `measure(*columns)`; draws where it is None are left out.
+
+    Samples of one group (samples,) are drawn together: they are made of the same picture.
+    """
     rng = np.random.default_rng(seed)
-    picks = (rng.integers(0, len(columns[0]), len(columns[0])) for _ in range(draws))
-    found = [value for value in (measure(*(c[pick] for c in columns)) for pick in picks) if value is not None]
+    _, group = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(group)
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(sizes)[:-1])
+    found = []
+    for _ in range(draws):
+        pick = np.concatenate([members[i] for i in rng.integers(0, len(sizes), len(sizes))])
+        value = measure(*(column[pick] for column in columns))
+        if value is not None:
+            found.append(value)
     if not found:
         return None, None
     low, high = np.percentile(found, (2.5, 97.5))
     return float(low), float(high)
-
-
-def predicted_errors(scores: list[Floats], wrong: Bools, seed: int) -> NDArray[np.float64] | None:
-    """Held-out error probability of every sample, by logistic regression on the ranks of all `scores` together.
-
-    Five stratified folds, drawn with `seed`. None with fewer than FEWEST_ERRORS errors or right answers.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.preprocessing import StandardScaler
-
-    if min(wrong.sum(), (~wrong).sum()) < FEWEST_ERRORS:
-        return None
-    features = StandardScaler().fit_transform(np.stack([_ranks(score) for score in scores], 1))
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    chances = cross_val_predict(LogisticRegression(), features, wrong, cv=folds, method="predict_proba")
-    return np.asarray(chances[:, 1], np.float64)

@@ -1,4 +1,4 @@
-"""Class probabilities as bars; the class that is nudged towards is marked."""
+"""Class probabilities as bars, the race of the classes beside them, and the settling clock."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.frame import Frame
 from observatory import palette
+from observatory.panels.clock import Clock
 
 UNTRAINED = "untrained weights: the answer is a guess"
+RACE_WIDTH = 3.0
+ROOM_FOR_RACE = 12.0
+"""Narrower slots than this have no room for the race."""
 
 
 class Bars(QWidget):
-    """One bar a class. Not finite probabilities are shown as empty bars."""
+    """One bar a class, and beside it how far the class is in the race. What is not finite is shown as an empty bar."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._values: NDArray[np.float32] = np.zeros(0, np.float32)
         self._label: int | None = None
         self._names: tuple[str, ...] = ()
+        self._race: NDArray[np.float32] | None = None
+        self._winner: int | None = None
         self.setMinimumSize(150, 70)
         self.setAccessibleName("class probabilities")
 
@@ -41,6 +47,12 @@ class Bars(QWidget):
         self.setToolTip("\n".join(told + [f"{number}  {name}" for number, name in enumerate(names)]))
         self.update()
 
+    def show_race(self, race: NDArray[np.float32] | None, winner: int | None) -> None:
+        """Show other accumulators in thresholds, float32 (classes,), and who won; None where nobody races."""
+        if winner != self._winner or (race is None) != (self._race is None) or not np.array_equal(race, self._race):
+            self._race, self._winner = race, winner
+            self.update()
+
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         """Paint it."""
         count = len(self._values)
@@ -53,13 +65,19 @@ class Bars(QWidget):
         room = self.height() - 2 * line - 4
         every = math.ceil(painter.fontMetrics().horizontalAdvance(str(count)) / width)
         best = int(np.nanargmax(self._values)) if np.isfinite(self._values).any() else -1
+        race = None if self._race is None or width < ROOM_FOR_RACE else np.nan_to_num(self._race).clip(0, 1)
+        aside = 0.0 if race is None else RACE_WIDTH + 1
         for i, value in enumerate(self._values):
             value = float(value) if np.isfinite(value) else 0.0
             left, marked = i * width, i == self._label
-            bar = QRectF(left + 2, line + 2 + (1 - value) * room, width - 4, value * room)
+            bar = QRectF(left + 2, line + 2 + (1 - value) * room, width - 4 - aside, value * room)
             slot = QRectF(left + 2, line + 2, width - 4, room)
             painter.fillRect(slot, QColor(palette.BASE))
             painter.fillRect(bar, QColor(palette.ACCENT if marked else palette.EDGE))
+            if race is not None:
+                far = float(race[i]) * room
+                column = QRectF(slot.right() - RACE_WIDTH, slot.bottom() - far, RACE_WIDTH, far)
+                painter.fillRect(column, QColor(palette.GREEN if i == self._winner else palette.TEXT))
             below = QRectF(left, self.height() - line, width, line)
             if marked:
                 painter.setPen(Qt.PenStyle.NoPen)
@@ -80,11 +98,12 @@ class Bars(QWidget):
 
 
 class ClassesPanel(QWidget):
-    """Bars, with a note while the weights are untrained."""
+    """Bars and the settling clock, with a note while the weights are untrained."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.bars = Bars()
+        self.clock = Clock()
         self.note = QLabel(UNTRAINED)
         self.note.setStyleSheet(f"color: {palette.MUTED};")
         self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -92,6 +111,7 @@ class ClassesPanel(QWidget):
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(3)
         column.addWidget(self.bars, 1)
+        column.addWidget(self.clock)
         column.addWidget(self.note)
 
     def set_trained(self, trained: bool) -> None:
@@ -102,6 +122,9 @@ class ClassesPanel(QWidget):
     def redraw(self, frame: Frame) -> None:
         """Show this frame's probabilities."""
         self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
+        race = frame.decision
+        self.bars.show_race(None if race is None else race.race, None if race is None else race.choice)
+        self.clock.follow(race, frame.data)
         learning = frame.learning
         if learning is not None:
             self.note.setText(f"learning: {learning.samples} samples, held-out {learning.test_accuracy:.0%}")
