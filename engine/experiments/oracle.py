@@ -16,7 +16,14 @@ from engine.learning.train import Recipe, train
 from engine.networks.chain import Chain
 from engine.oracle.answers import Answers, answers
 from engine.oracle.race import Rules, race
-from engine.oracle.statistics import auroc, interval, partial_rank_correlation, rank_correlation, risk_area, risk_coverage
+from engine.oracle.statistics import (
+    auroc,
+    interval,
+    partial_rank_correlation,
+    rank_correlation,
+    risk_area,
+    risk_coverage,
+)
 from engine.preset import Preset, load_preset
 
 Array = NDArray[Any]
@@ -55,7 +62,7 @@ def jobs(quick: bool) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Samples to read: x (B, pixels), their right answers (B,), what each is made of (B,), and for slides, share (B,)."""
+    """Samples to read: x (B, pixels), their right answers (B,), the picture each is made of, for slides the share."""
 
     x: Array
     labels: NDArray[np.int64]

@@ -14,31 +14,31 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
 
-def rank_correlation(one: Floats, other: Floats) -> float | None:
+def rank_correlation(one: Floats | Bools, other: Floats | Bools) -> float | None:
     """Spearman's, ties at their mean rank; None where one of them is constant."""
-    return _correlation(_ranks(one), _ranks(other))
+    found = _rank_correlations(one, other)
+    return None if found is None else float(found[0, 1])
 
 
-def partial_rank_correlation(one: Floats, other: Floats, given: Floats) -> float | None:
-    """Rank correlation of what a linear fit on the ranks of `given` leaves of both; None where it leaves nothing."""
-    base = np.stack([np.ones(len(given)), _ranks(given)], 1)
-    left = []
-    for ranks in (_ranks(one), _ranks(other)):
-        rest = ranks - base @ np.linalg.lstsq(base, ranks, rcond=None)[0]
-        left.append(np.where(np.abs(rest) < 1e-9 * len(rest), 0.0, rest))
-    return _correlation(*left)
+def partial_rank_correlation(one: Floats | Bools, other: Floats | Bools, given: Floats | Bools) -> float | None:
+    """Rank correlation of what linear fits on the ranks of `given` leave of both; None where one leaves nothing."""
+    r = _rank_correlations(one, other, given)
+    if r is None:
+        return None
+    left = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+    return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(left)) if left > 1e-12 else None
 
 
-def _ranks(values: Floats) -> NDArray[np.float64]:
+def _rank_correlations(*columns: Floats | Bools) -> NDArray[np.float64] | None:
+    """Of all pairs; None where a column is constant."""
+    ranks = np.stack([_ranks(column) for column in columns])
+    return None if (np.ptp(ranks, axis=1) == 0).any() else np.asarray(np.corrcoef(ranks), np.float64)
+
+
+def _ranks(values: Floats | Bools) -> NDArray[np.float64]:
     from scipy.stats import rankdata
 
     return np.asarray(rankdata(values), np.float64)
-
-
-def _correlation(one: Floats, other: Floats) -> float | None:
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
 
 
 def auroc(score: Floats, wrong: Bools) -> float | None:

@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.frame import Frame
+from engine.oracle.readout import Decision
 from observatory import palette
 from observatory.panels.clock import Clock
 
@@ -18,6 +19,7 @@ UNTRAINED = "untrained weights: the answer is a guess"
 RACE_WIDTH = 3.0
 ROOM_FOR_RACE = 12.0
 """Narrower slots than this have no room for the race."""
+_NOBODY = np.zeros(0, np.float32)
 
 
 class Bars(QWidget):
@@ -28,7 +30,7 @@ class Bars(QWidget):
         self._values: NDArray[np.float32] = np.zeros(0, np.float32)
         self._label: int | None = None
         self._names: tuple[str, ...] = ()
-        self._race: NDArray[np.float32] | None = None
+        self._race = _NOBODY
         self._winner: int | None = None
         self.setMinimumSize(150, 70)
         self.setAccessibleName("class probabilities")
@@ -47,9 +49,10 @@ class Bars(QWidget):
         self.setToolTip("\n".join(told + [f"{number}  {name}" for number, name in enumerate(names)]))
         self.update()
 
-    def show_race(self, race: NDArray[np.float32] | None, winner: int | None) -> None:
-        """Show other accumulators in thresholds, float32 (classes,), and who won; None where nobody races."""
-        if winner != self._winner or (race is None) != (self._race is None) or not np.array_equal(race, self._race):
+    def show_race(self, decision: Decision | None) -> None:
+        """Show how far the classes are; None where nobody races."""
+        race, winner = (_NOBODY, None) if decision is None else (decision.race, decision.choice)
+        if winner != self._winner or not np.array_equal(race, self._race):
             self._race, self._winner = race, winner
             self.update()
 
@@ -65,7 +68,7 @@ class Bars(QWidget):
         room = self.height() - 2 * line - 4
         every = math.ceil(painter.fontMetrics().horizontalAdvance(str(count)) / width)
         best = int(np.nanargmax(self._values)) if np.isfinite(self._values).any() else -1
-        race = None if self._race is None or width < ROOM_FOR_RACE else np.nan_to_num(self._race).clip(0, 1)
+        race = np.nan_to_num(self._race).clip(0, 1) if len(self._race) == count and width >= ROOM_FOR_RACE else None
         aside = 0.0 if race is None else RACE_WIDTH + 1
         for i, value in enumerate(self._values):
             value = float(value) if np.isfinite(value) else 0.0
@@ -74,10 +77,9 @@ class Bars(QWidget):
             slot = QRectF(left + 2, line + 2, width - 4, room)
             painter.fillRect(slot, QColor(palette.BASE))
             painter.fillRect(bar, QColor(palette.ACCENT if marked else palette.EDGE))
-            if race is not None:
-                far = float(race[i]) * room
-                column = QRectF(slot.right() - RACE_WIDTH, slot.bottom() - far, RACE_WIDTH, far)
-                painter.fillRect(column, QColor(palette.GREEN if i == self._winner else palette.TEXT))
+            far = 0.0 if race is None else float(race[i]) * room
+            column = QRectF(slot.right() - RACE_WIDTH, slot.bottom() - far, RACE_WIDTH, far)
+            painter.fillRect(column, QColor(palette.GREEN if i == self._winner else palette.TEXT))
             below = QRectF(left, self.height() - line, width, line)
             if marked:
                 painter.setPen(Qt.PenStyle.NoPen)
@@ -90,7 +92,7 @@ class Bars(QWidget):
                 told = f"{self._names[i]} {value:.0%}" if self._names else f"{value:.0%}"
                 wide = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
                 start = min(max(left + width / 2 - wide / 2, 0), self.width() - wide)
-                above = QRectF(start, bar.top() - line - 1, wide, line)
+                above = QRectF(start, min(bar.top(), column.top()) - line - 1, wide, line)
         if best >= 0:
             painter.setPen(QColor(palette.TEXT))
             painter.drawText(above, Qt.AlignmentFlag.AlignCenter, told)
@@ -122,9 +124,8 @@ class ClassesPanel(QWidget):
     def redraw(self, frame: Frame) -> None:
         """Show this frame's probabilities."""
         self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
-        race = frame.decision
-        self.bars.show_race(None if race is None else race.race, None if race is None else race.choice)
-        self.clock.follow(race, frame.data)
+        self.bars.show_race(frame.decision)
+        self.clock.follow(frame.decision, frame.data)
         learning = frame.learning
         if learning is not None:
             self.note.setText(f"learning: {learning.samples} samples, held-out {learning.test_accuracy:.0%}")

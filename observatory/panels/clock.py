@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, QRectF, QSize
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PyQt6.QtWidgets import QVBoxLayout, QWidget
-from PyQt6.QtWidgets import QLabel
+from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.data.dataset import Summary
 from engine.oracle.readout import Decision
@@ -48,7 +47,9 @@ class Dial(QWidget):
             return track.left() + min(ticks / ends, 1.0) * track.width()
 
         reached, opened = at(now.waited if now.ticks is None else now.ticks), at(now.opens)
-        painter.fillRect(QRectF(track.left(), track.top(), min(reached, opened) - track.left(), 5), QColor(palette.LINE))
+        painter.fillRect(
+            QRectF(track.left(), track.top(), min(reached, opened) - track.left(), 5), QColor(palette.LINE)
+        )
         if reached > opened:
             painter.fillRect(QRectF(opened, track.top(), reached - opened, 5), QColor(colour_of(now)))
         painter.setPen(QPen(QColor(palette.TEXT), 1))
@@ -81,6 +82,7 @@ class Clock(QWidget):
         super().__init__(parent)
         self.dial = Dial()
         self.words = QLabel()
+        self._colour = ""
         self.setToolTip(HELP)
         self.setAccessibleName("settling clock")
         column = QVBoxLayout(self)
@@ -92,8 +94,12 @@ class Clock(QWidget):
     def follow(self, decision: Decision | None, data: Summary) -> None:
         """Show where a race stands; without one there is no clock."""
         self.setVisible(decision is not None)
+        if decision is None:
+            return
         self.dial.decision = decision
-        if decision is not None:
-            self.words.setText(words_of(decision, data))
-            self.words.setStyleSheet(f"color: {palette.RED if decision.late else palette.MUTED};")
-            self.dial.update()
+        self.dial.update()
+        self.words.setText(words_of(decision, data))
+        colour = palette.RED if decision.late else palette.MUTED
+        if colour != self._colour:
+            self._colour = colour
+            self.words.setStyleSheet(f"color: {colour};")
