@@ -186,7 +186,7 @@ def _number(value: Any) -> float | None:
 
 def figure(rows: list[dict[str, Any]], axes: Any) -> None:
     """AUROC for errors over what was shown, mean and standard deviation over seeds; dashed the fresh networks."""
-    looks = dict(zip(SCORES, ("k", "tab:orange", "tab:green", "tab:brown", "0.6"), strict=True))
+    looks = dict(zip(SCORES, ("tab:blue", "tab:orange", "tab:green", "tab:brown", "0.6"), strict=True))
     shows = [*NOISES, "5 into 3"]
     for network, style in ((SHIPPED, "o-"), (FRESH, "s--")):
         for score, colour in looks.items():
@@ -195,8 +195,9 @@ def figure(rows: list[dict[str, Any]], axes: Any) -> None:
                 for row in rows
                 if (row["network"], row["score"], row["share"]) == (network, score, None) and row["show"] in shows
             ]
-            over_seeds(axes, chosen, "place", "auroc", f"{network}, {score}", style, color=colour)
+            over_seeds(axes, chosen, "place", "auroc", score if network == SHIPPED else "_", style, color=colour)
     axes.axhline(0.5, linestyle=":", color="grey")
     axes.set_xticks(range(len(shows)), shows)
+    axes.set_xlabel(f"solid: {SHIPPED}, dashed: small networks trained afresh")
     axes.set_ylabel("AUROC for errors")
     axes.legend(fontsize=6)
