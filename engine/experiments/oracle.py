@@ -135,8 +135,9 @@ def measured(chain: Chain, show: Show, seed: int) -> list[dict[str, Any]]:
     wrong = found.logits.argmax(-1) != show.labels
     agrees = float((found.choice == found.logits.argmax(-1)).mean())
     doubt = 1 - found.confidence
+    by_name = scores(found, np.random.default_rng((seed, 14)))
     rows: list[dict[str, Any]] = []
-    for name, score in scores(found, np.random.default_rng((seed, 14))).items():
+    for name, score in by_name.items():
         rows.append(
             {"share": None, "score": name, "samples": len(wrong), "errors": int(wrong.sum()), "agrees": agrees,
              "never": float(np.isinf(score).mean()), "median": _number(np.median(score)),
@@ -145,7 +146,7 @@ def measured(chain: Chain, show: Show, seed: int) -> list[dict[str, Any]]:
     blank = dict.fromkeys(rows[0])
     for share in [] if show.share is None else SHARES:
         here = show.share == share
-        for name, score in scores(found, np.random.default_rng((seed, 14))).items():
+        for name, score in by_name.items():
             rows.append(
                 {**blank, "share": float(share), "score": name, "samples": int(here.sum()),
                  "errors": int(wrong[here].sum()), "median": _number(np.median(score[here]))}
