@@ -16,6 +16,7 @@ TRACKS = (
     "ternary",
     "healing",
     "homeostasis",
+    "dreaming",
 )
 """In the order of the report."""
 
