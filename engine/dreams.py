@@ -29,6 +29,7 @@ class ClassDreams:
     probabilities: float32 (classes, classes), what the network itself answers at the end, a row per class asked for.
     """
 
+    preset: Preset
     chain: Chain
     data: Summary
     pictures: NDArray[np.float32]
@@ -62,4 +63,4 @@ def dream_all(
         if progress is not None:
             progress("dreaming", done, ticks)
     answers = softmax(chain.logits()).astype(np.float32)
-    return ClassDreams(chain, data.summary, np.stack(kept), tuple(moments), answers)
+    return ClassDreams(preset, chain, data.summary, np.stack(kept), tuple(moments), answers)
