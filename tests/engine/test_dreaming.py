@@ -1,4 +1,4 @@
-"""Dreaming: the credit is the gradient, the session obeys while it dreams, and dreams are of what they are said to be."""
+"""Dreaming: the credit is the gradient, the session obeys in its sleep, and dreams are of what they should be of."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from engine.commands import (
     SetParameter,
     SetTarget,
 )
-from engine.data import make_dataset, split
+from engine.data import split
+from engine.data.dataset import make_dataset
 from engine.dreaming import Moving, Prior, dreams, input_credit, ticks_of
 from engine.dreams import dream_all
 from engine.experiments import dreaming
@@ -52,13 +53,13 @@ def reader(data):
 
 @pytest.mark.parametrize("network", ["recursive", "hopfield"])
 def test_the_credit_is_the_gradient_of_the_pull_by_the_picture(network, data, rng):
-    chain = prepared_chain(small(network, dtype="float64"), {"beta": 0.1}, 2)
+    chain = prepared_chain(small(network, dtype="float64"), {"beta": 0.1}, 2, "numpy")
     labels = np.array([3, 8])
     x = data.encode(data.images[:2]).astype(float)
     chain.clamp(x, labels)
 
     def rest():
-        for _ in range(400):
+        for _ in range(200):
             chain.tick(nudged=False)
 
     def energy(moved):
@@ -70,7 +71,7 @@ def test_the_credit_is_the_gradient_of_the_pull_by_the_picture(network, data, rn
 
     rest()
     chain.aim(steadily=True)
-    for _ in range(400):
+    for _ in range(200):
         chain.tick(nudged=True)
     credit = input_credit(chain)
     chain.release()
@@ -83,7 +84,7 @@ def test_the_credit_is_the_gradient_of_the_pull_by_the_picture(network, data, rn
 
 
 def test_without_beta_there_is_no_credit(data):
-    chain = prepared_chain(small(), {"beta": 0}, 2)
+    chain = prepared_chain(small(), {"beta": 0}, 2, "numpy")
     for pictures in dreams(chain, data, None, np.ones((2, 64), np.float32), np.array([1, 2]), 30):
         assert np.isfinite(pictures).all()
     assert not input_credit(chain).any()
