@@ -13,6 +13,7 @@ from engine.commands import (
     Ablate,
     AblateRegion,
     Command,
+    Dream,
     Heal,
     Learn,
     LoadPreset,
@@ -28,6 +29,7 @@ from engine.commands import (
     TakeSnapshot,
     Throttle,
 )
+from engine.dreaming import Dreaming, Prior
 from engine.frame import ABLATED, NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, UNUSED, Frame, Metrics, Phase
 from engine.homeostasis import Homeostat, homeostasis_knobs
 from engine.knobs import Knob, KnobError, set_knob
@@ -83,11 +85,13 @@ class Session:
         self.preset = preset
         self.network: Network = network
         self._learning: LiveLearning | None = None
+        self._dreaming: Dreaming | None = None
         self._phase_knobs = phases
         self._data = load_data(preset)
         self.throttle = preset.ticks_per_second
         self._label: int | None = None
         self._sample: int | None = None
+        self._image: NDArray[np.float32] = np.zeros(self._data.shape, np.float32)
         if not isinstance(network, TweenNetwork):
             self._clamp_sample(preset.sample)
         self._start_afresh()
@@ -140,8 +144,21 @@ class Session:
     def _new_schedule(self) -> Schedule:
         if isinstance(self.network, TweenNetwork):
             return Streaming(self.network, self._nudge)
+        if self._dreaming is not None:
+            self._dreaming = self._new_dream()
+            return self._dreaming
         kind = Persistent if self._phase_knobs["persistent"].value else Clocked
         return kind(self.network, self._nudge)
+
+    def _new_dream(self) -> Dreaming:
+        """A dream that begins at the clamped picture. Raises ValueError for a network that cannot dream."""
+        prior = Prior(self._data, self.preset.seed)
+        return Dreaming(self.network, self._nudge, self._data, prior, self._data.encode(self._image)[None])
+
+    @property
+    def _picture(self) -> NDArray[np.float32]:
+        """What the network is shown: what was clamped, or what it dreams."""
+        return self._image if self._dreaming is None else self._dreaming.pictures[0]
 
     def _settle_anew(self) -> None:
         """The free state has to settle anew, from where it is."""
@@ -162,7 +179,10 @@ class Session:
         shape = self._data.shape
         if image.shape != shape:
             raise ValueError(f"a picture of {' x '.join(map(str, shape))} pixels is needed, got shape {image.shape}")
-        self.network.clamp(self._data.encode(image)[None], None if label is None else np.array([label]))
+        x = self._data.encode(image)[None]
+        self.network.clamp(x, None if label is None else np.array([label]))
+        if self._dreaming is not None:
+            self._dreaming.dream_from(x)
         self._image = np.array(image, np.float32)
         self._label = label
 
@@ -186,7 +206,9 @@ class Session:
             case SetTarget(label):
                 if not 0 <= label < self._data.classes:
                     raise ValueError(f"class {label} does not exist; there are 0 to {self._data.classes - 1}")
-                self._clamp(self._image, label)
+                begun = self._image
+                self._clamp(self._picture, label)
+                self._image = begun
                 self._settle_anew()
             case Pause(on):
                 self.paused, self.steps_left = on, 0
@@ -209,6 +231,8 @@ class Session:
                 self._settle_anew()
             case Learn(on):
                 self._learn(on)
+            case Dream(on) if on != (self._dreaming is not None):
+                return self._dream(on)
             case SaveWeights(path):
                 write_weights(path, self.network.state_dict(), {"preset": self.preset.name})
                 return f"Weights saved: {path}"
@@ -237,7 +261,7 @@ class Session:
     def _set_parameter(self, name: str, value: float | str) -> None:
         if name in self._phase_knobs:
             set_knob(self._phase_knobs, name, value)
-            if name == "persistent":
+            if name == "persistent" and self._dreaming is None:
                 self._schedule = self._new_schedule()
         else:
             set_knob(dict(self.knobs), name, value)
@@ -254,7 +278,7 @@ class Session:
             self._readout.tick()
         if self._learning is not None:
             self._learn_from(self._learning, phase)
-        if "homeostasis" in self.knobs and self.knobs["homeostasis"].value:
+        if "homeostasis" in self.knobs and self.knobs["homeostasis"].value and self._dreaming is None:
             self._regulate()
         if self.done and self._sample is not None and self.knobs["advance"].value:
             learning = self._learning
@@ -275,9 +299,24 @@ class Session:
             if not seen.finite:
                 self._start_afresh()
 
+    def _dream(self, on: bool) -> str:
+        """Let the clamped picture go, or hold what is dreamt as the input."""
+        learned = self._learning is not None
+        if on:
+            self._schedule = self._dreaming = self._new_dream()
+            self._learning = None
+        else:
+            self._clamp(self._picture, self._label)
+            self._sample, self._dreaming = None, None
+            self._schedule = self._new_schedule()
+        self.homeostat.disturbed()
+        return "Learning is off: a dream teaches nothing." if on and learned else ""
+
     def _learn(self, on: bool) -> None:
         if not on:
             self._learning = None
+        elif self._dreaming is not None:
+            raise ValueError("the network dreams, and a dream teaches nothing; end the dream first")
         elif self._learning is None:
             if not isinstance(self.network, Chain):
                 raise ValueError(
@@ -362,11 +401,12 @@ class Session:
             flags=flags,
             metrics=metrics,
             knobs=self.knobs,
-            sample=self._sample,
-            image=self._image if scene is None else scene.picture,
+            sample=self._sample if self._dreaming is None else None,
+            image=self._picture if scene is None else scene.picture,
             label=self._label,
             paused=self.paused,
             nudging=self._nudge,
+            dreaming=self._dreaming is not None,
             learning=None if self._learning is None else self._learning.progress,
             data=self._data.summary,
             seed=self.preset.seed,

@@ -63,6 +63,16 @@ ACTIONS: tuple[ActionInfo, ...] = (
         True,
     ),
     ActionInfo(
+        "toggle_dream",
+        "Run",
+        "Dream",
+        "Let the input go: it moves towards the class that is nudged to; again to hold what is dreamt",
+        ("Z",),
+        "dream",
+        True,
+        True,
+    ),
+    ActionInfo(
         "ablate",
         "Run",
         "Ablate 15 %",

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from engine.commands import (
     Ablate,
     AblateRegion,
+    Dream,
     Heal,
     LoadPreset,
     Nudge,
@@ -194,6 +195,7 @@ class Window(QMainWindow):
         if frame.paused != self._paused:
             self._show_paused(frame.paused)
         self.actions_by_name["toggle_nudge"].setChecked(frame.nudging)
+        self.actions_by_name["toggle_dream"].setChecked(frame.dreaming)
         self.learning.follow(frame)
         if self.docks.visible("Knobs"):
             self.knobs.follow(frame)
@@ -322,6 +324,10 @@ class Window(QMainWindow):
     def toggle_nudge(self) -> None:
         """Nudge on or off."""
         self.controller.send(Nudge(self.actions_by_name["toggle_nudge"].isChecked()))
+
+    def toggle_dream(self) -> None:
+        """Dream, or hold what is dreamt."""
+        self.controller.send(Dream(self.actions_by_name["toggle_dream"].isChecked()))
 
     def ablate(self) -> None:
         """Cut out some of every layer's neurons."""

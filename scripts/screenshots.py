@@ -1,4 +1,4 @@
-"""Takes the documentation's pictures from the running program: docs/images/PRESET.png. Needs a screen."""
+"""Takes the documentation's pictures from the running program: docs/images/PRESET.png, dreams.png. Needs a screen."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 
 from engine.commands import Pause, Reset, Step
+from engine.dreams import dream_all
 from engine.preset import load_preset
 from engine.thread import EngineThread
 from observatory.app import make_application
+from observatory.recording.dreams import sheet_png
 from observatory.settings import Settings
 from observatory.window import Window
 
@@ -25,6 +27,7 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
 MOMENTS = {"deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180}
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay."""
+DREAMER = "deep-100"
 TIMEOUT = 120.0
 
 
@@ -57,6 +60,7 @@ def main() -> int:
     """Take every picture; the exit code tells whether all were taken."""
     application = make_application()
     IMAGES.mkdir(parents=True, exist_ok=True)
+    (IMAGES / "dreams.png").write_bytes(sheet_png(dream_all(load_preset(DREAMER), {})))
     return 0 if all(take(application, name, ticks) for name, ticks in MOMENTS.items()) else 1
 
 

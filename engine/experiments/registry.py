@@ -17,6 +17,7 @@ TRACKS = (
     "healing",
     "homeostasis",
     "oracle",
+    "dreaming",
 )
 """In the order of the report."""
 

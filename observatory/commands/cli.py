@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from observatory import __version__
-from observatory.commands import align, bench, info, presets, probe, record, suite, train, tween_bench, window
+from observatory.commands import align, bench, dream, info, presets, probe, record, suite, train, tween_bench, window
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import OneLineParser
 
@@ -17,6 +17,7 @@ _COMMANDS = {
     "probe": probe,
     "train": train,
     "align": align,
+    "dream": dream,
     "bench": bench,
     "tween-bench": tween_bench,
     "suite": suite,

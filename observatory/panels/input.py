@@ -24,6 +24,7 @@ from observatory.panels.target import TargetLine
 SIDE_WIDTH = 84
 LARGE = 1.5
 """The caption's size, in the usual one; long class names are smaller."""
+SHOWN, DREAMT = "it is shown", "it dreams of"
 _DIGITS = ("digits", "mnist")
 
 
@@ -45,6 +46,7 @@ class InputPanel(QWidget):
         self._data = Summary("", 1, 1)
         self._sample = 0
         self._sent: int | None = None
+        self._made = "drawn"
         self._image: NDArray[np.float32] | None = None
         self._chosen_label: int | None = None
         column = QVBoxLayout(self)
@@ -72,7 +74,8 @@ class InputPanel(QWidget):
         buttons.addWidget(_button("next", "Next sample (Right)", self.next), 1)
         side = QVBoxLayout()
         side.setSpacing(6)
-        side.addWidget(_quiet("it is shown"))
+        self.heading = _quiet(SHOWN)
+        side.addWidget(self.heading)
         side.addWidget(self.caption)
         side.addStretch(1)
         side.addWidget(self.spin)
@@ -149,8 +152,13 @@ class InputPanel(QWidget):
             self._image = frame.image
             self.picture.set_image(frame.image)
         self.target.mark(frame.label)
+        self.heading.setText(DREAMT if frame.dreaming else SHOWN)
+        if frame.dreaming:
+            self._caption("what it sees" if frame.label is None else self._named(frame.label))
+            self._sent, self._made = None, "dreamt"
+            return
         if frame.sample is None:
-            self._caption("drawn")
+            self._caption(self._made)
             return
         self._caption("sample" if frame.label is None else self._named(frame.label))
         if self._sent is not None and frame.sample != self._sent:
@@ -185,7 +193,7 @@ class InputPanel(QWidget):
         self.pad.brush = 1.0 + position / 10
 
     def _drawn(self, image: NDArray[np.float32]) -> None:
-        self._sent = None
+        self._sent, self._made = None, "drawn"
         self.drawn.emit(image, self._chosen_label)
 
     def _target(self, label: int) -> None:
