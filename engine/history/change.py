@@ -11,6 +11,8 @@ WINDOW = 64
 """Frames that a moment is compared with."""
 LEAST = 8
 """Frames there must have been before one can stand out."""
+STANDS_OUT = 5.0
+"""Change-point SNR of a change point."""
 _NUDGE_FLOOR = 0.01
 _LEAST_SPREAD = 0.1
 """Decades: what hardly varies at all does not make trifles stand out."""
@@ -29,6 +31,15 @@ def change_snr(index: NDArray[np.void]) -> NDArray[np.float64]:
         y = np.log10(np.nan_to_num(change.astype(np.float64)) + floor)
         np.maximum(snr, _standing_out(y), out=snr)
     return snr
+
+
+def change_points(snr: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Frames that stand out by at least `STANDS_OUT` and more than any within `LEAST` frames of them."""
+    if not len(snr):
+        return np.zeros(0, np.int64)
+    padded = np.pad(snr, LEAST, constant_values=-1.0)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * LEAST + 1)
+    return np.flatnonzero((snr >= STANDS_OUT) & (around.argmax(1) == LEAST))
 
 
 def _standing_out(y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -104,7 +104,7 @@ def _described(segments: list[Segment], history: History) -> tuple[dict[str, NDA
 
 
 def _sum(payload: NDArray[Any], index: NDArray[Any]) -> int:
-    return zlib.crc32(memoryview(index.view(np.uint8)), zlib.crc32(memoryview(payload)))
+    return zlib.crc32(index.view(np.uint8).data, zlib.crc32(payload.data))
 
 
 def _history_of(about: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> History:

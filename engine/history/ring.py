@@ -123,6 +123,8 @@ class History:
         total = sum(segment.bytes for segment in segments)
         made = cls(max(cap, total * 2))
         made.tags = list(tags)
+        channels = [channel for segment in segments for channel in segment.plan.channels]
+        made.tolerances = {channel.path: channel.tolerance for channel in channels if channel.tolerance is not None}
         made._closed.extend(segments)
         made._closed_bytes, made._next = total, segments[-1].first + segments[-1].frames
         return made
@@ -166,11 +168,11 @@ class History:
         with self._lock:
             return [*self._closed, *([self._growing.frozen()] if self._growing.count else [])]
 
-    def index(self) -> NDArray[np.void]:
-        """A row of INDEX for every frame, oldest first."""
+    def index(self) -> tuple[int, NDArray[np.void]]:
+        """Number of the oldest frame, and a row of INDEX for every frame from there on."""
         with self._lock:
             parts = [segment.index for segment in self._closed]
-            return np.concatenate([*parts, self._growing.index[: self._growing.count]])
+            return self._oldest(), np.concatenate([*parts, self._growing.index[: self._growing.count]])
 
     def worst(self) -> dict[str, float]:
         """The largest error of each array of real numbers in the ring, in units of its tolerance; at most 1."""
