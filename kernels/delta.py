@@ -26,6 +26,7 @@ MOST = 13
 """Bytes a change takes at most: five for the place, five for a level or eight for a number."""
 NOT_A_NUMBER = 2**30 + 1
 INFINITE = 2**30 + 2
+LARGEST = float(np.finfo(np.float32).max)
 _LONGEST = 35
 """Bits after which a whole number must have ended."""
 
@@ -80,7 +81,7 @@ def _value(level: Any, knee: Any, cell: Any) -> Any:
     if abs(level) == INFINITE:
         return math.inf if level > 0 else -math.inf
     scaled = abs(level) * cell
-    size = knee * (scaled if scaled <= 1 else math.exp(scaled - 1))
+    size = min(knee * (scaled if scaled <= 1 else math.exp(scaled - 1)), LARGEST)
     return size if level > 0 else -size
 
 

@@ -23,6 +23,8 @@ from engine.history.tolerance import Tolerance
 SUFFIX = ".history"
 FORMAT = "toreq-observatory history"
 VERSION = 1
+MOST_VALUES = 2**27
+"""A frame's arrays hold no more values than this together."""
 
 
 def write_history(path: Path, history: History) -> int:
@@ -124,6 +126,8 @@ def _history_of(about: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Hist
         tolerances = {str(path): Tolerance(float(r), float(k)) for path, (r, k) in told["tolerances"].items()}
         begins = tuple(int(form) for form in told["begins"])
         plan = Plan.of([str(name) for name in told["fields"]], [forms[form] for form in begins], tolerances)
+        if sum(channel.size for channel in plan.channels) > MOST_VALUES:
+            raise HistoryError("damaged: its frames are larger than any network's")
         worst = np.array(told["worst"], np.float64)
         if worst.shape != (len(plan.channels),):
             raise HistoryError("damaged: its errors do not fit its arrays")
