@@ -59,11 +59,11 @@ class Timeline(QSlider):
 
     def sizeHint(self) -> QSize:
         """Preferred size."""
-        return QSize(300, 40)
+        return QSize(300, 32)
 
     def minimumSizeHint(self) -> QSize:
         """Smallest useful size."""
-        return QSize(120, 34)
+        return QSize(120, 28)
 
     # what it shows
 
