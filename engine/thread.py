@@ -1,4 +1,4 @@
-"""The engine thread: owns a session, carries out commands between ticks, publishes the newest frame."""
+"""The engine thread: owns a session, carries out commands between ticks, publishes the newest frame and logs it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from engine.commands import Command
 from engine.frame import Frame
+from engine.history import History
 from engine.mailbox import Mailbox
 from engine.preset import Preset
 from engine.session import Session
@@ -19,8 +20,9 @@ from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
 
 T = TypeVar("T")
-FRAME_INTERVAL = 1 / 120
-"""Seconds between two published frames at the least; a view asks for no more."""
+FRAME_INTERVAL = 1 / 75
+"""Seconds between two published frames at the least, unless ticks are held to that pace or below: then each of them is
+published, and so logged. A view that polls at display rate gets all it can show; the log keeps what it was offered."""
 _log = logging.getLogger(__name__)
 
 
@@ -28,14 +30,16 @@ class EngineThread:
     """Runs a session until stopped.
 
     `mailbox` holds the newest frame, `errors` and `news` the newest messages for the person; after an exception the
-    engine is paused and goes on serving commands. If a device fails, the session moves to the host, paused. The
-    constructor builds the network and raises what `Session` raises.
+    engine is paused and goes on serving commands. `history` logs every frame that is published. If a device fails, the
+    session moves to the host, paused. The constructor builds the network and raises what `Session` raises.
     """
 
-    def __init__(self, preset: Preset, backend: str = AUTO) -> None:
+    def __init__(self, preset: Preset, backend: str = AUTO, history: History | None = None) -> None:
         self.mailbox: Mailbox[Frame] = Mailbox()
         self.errors: Mailbox[str] = Mailbox()
         self.news: Mailbox[str] = Mailbox()
+        self.history = History() if history is None else history
+        self._logging = True
         self._session = Session(preset, backend)
         self._commands: deque[Command] = deque()
         self._wake = threading.Event()
@@ -118,10 +122,22 @@ class EngineThread:
 
     def _publish(self) -> None:
         try:
-            self.mailbox.put(self._on_any_device(self._session.frame))
+            frame = self._on_any_device(self._session.frame)
         except Exception as error:
             self._session.paused = True
             self._report("a frame", error)
+            return
+        self.mailbox.put(frame)
+        if self._logging:
+            self._log(frame)
+
+    def _log(self, frame: Frame) -> None:
+        try:
+            self.history.append(frame)
+        except Exception as error:
+            self._logging = False
+            _log.exception("engine: the history")
+            self.errors.put(f"The history has ended: {type(error).__name__}: {error}")
 
     def _run(self) -> None:
         session = self._session
@@ -140,7 +156,8 @@ class EngineThread:
             self._tick()
             now = time.perf_counter()
             last_step = session.paused and not session.steps_left  # or an exception has paused it
-            if last_step or (self.mailbox.empty and now - published >= FRAME_INTERVAL):
+            slow = 0 < session.throttle * FRAME_INTERVAL <= 1
+            if slow or last_step or now - published >= FRAME_INTERVAL:
                 self._publish()
                 published = now
             if session.throttle > 0:

@@ -13,8 +13,8 @@ from PyQt6.QtWidgets import QWidget
 
 from observatory.panels.icons import icon
 
-Menu = Literal["File", "Run", "Input", "View", "Record", "Help"]
-MENUS: tuple[Menu, ...] = ("File", "Run", "Input", "View", "Record", "Help")
+Menu = Literal["File", "Run", "Past", "Input", "View", "Record", "Help"]
+MENUS: tuple[Menu, ...] = ("File", "Run", "Past", "Input", "View", "Record", "Help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,22 @@ ACTIONS: tuple[ActionInfo, ...] = (
     ActionInfo("open_preset", "File", "Open preset…", "Open a preset file (TOML)", ("Ctrl+O",), "open"),
     ActionInfo(
         "learning.save_weights", "File", "Save weights…", "Save the weights as they are now", ("Ctrl+S",), "save"
+    ),
+    ActionInfo(
+        "history_files.open",
+        "File",
+        "Open history…",
+        "Look into a history that was saved",
+        ("Ctrl+H",),
+        "history-open",
+    ),
+    ActionInfo(
+        "history_files.save",
+        "File",
+        "Save history…",
+        "Save what the network did over the last minutes",
+        ("Ctrl+Shift+S",),
+        "history-save",
     ),
     ActionInfo("close", "File", "Quit", "Close the observatory", ("Ctrl+Q",), "quit"),
     ActionInfo(
@@ -82,6 +98,33 @@ ACTIONS: tuple[ActionInfo, ...] = (
         True,
     ),
     ActionInfo("heal", "Run", "Heal", "Bring back all neurons that were cut out", ("H",), "heal", True),
+    ActionInfo("history.back", "Past", "One frame back", "Look at the frame before", ("Alt+Left", "["), "past-back"),
+    ActionInfo(
+        "history.forward", "Past", "One frame forward", "Look at the frame after", ("Alt+Right", "]"), "past-forward"
+    ),
+    ActionInfo(
+        "history.previous_change",
+        "Past",
+        "Previous change",
+        "Look at the moment before this one at which much changed",
+        ("Alt+Up", "Shift+["),
+        "change-back",
+    ),
+    ActionInfo(
+        "history.next_change",
+        "Past",
+        "Next change",
+        "Look at the moment after this one at which much changed",
+        ("Alt+Down", "Shift+]"),
+        "change-forward",
+    ),
+    ActionInfo(
+        "history.play", "Past", "Replay", "Replay from here, or stop; the network runs on meanwhile", ("P",), "replay"
+    ),
+    ActionInfo(
+        "history.record", "Past", "Record this replay", "Replay from here into a video", ("Shift+V",), "record-past"
+    ),
+    ActionInfo("history.to_live", "Past", "Back to live", "Show the running network again", ("End",), "live"),
     ActionInfo("input.previous", "Input", "Previous sample", "Clamp the previous sample", ("Left",), "previous"),
     ActionInfo("input.next", "Input", "Next sample", "Clamp the next sample", ("Right",), "next"),
     ActionInfo("input.random", "Input", "Random sample", "Clamp a sample picked at random", ("D",), "random"),

@@ -19,6 +19,8 @@ from types import FrameType, TracebackType
 from PyQt6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QApplication
 
+from engine.history import History
+from engine.history.ring import MIB
 from engine.preset import Preset, PresetError, load_preset
 from engine.thread import EngineThread
 from observatory import palette
@@ -151,7 +153,7 @@ def run_window(preset: Preset | None, backend: str = "auto") -> int:
             preset, source = load_preset("deep-100"), "deep-100"
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    engine = EngineThread(preset, backend)
+    engine = EngineThread(preset, backend, History(settings.history_mib * MIB))
     application = make_application()
     relay = ErrorRelay()
     try:

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
 from engine.commands import Command
 from engine.frame import Frame
+from engine.history import History
 from engine.mailbox import Mailbox
 
 POLL_MS = 16
@@ -19,6 +20,7 @@ class Engine(Protocol):
     mailbox: Mailbox[Frame]
     errors: Mailbox[str]
     news: Mailbox[str]
+    history: History
 
     @property
     def backend(self) -> str:

@@ -17,10 +17,19 @@ from observatory.settings import Settings
 
 
 class RecordingDesk(QObject):
-    """Keeps the record action, the settings and the capture in step; says in the banner where files went."""
+    """Keeps the record action, the settings and the capture in step; says in the banner where files went.
+
+    `frame` tells what is shown, `past` whether that is a replay.
+    """
 
     def __init__(
-        self, capture: Capture, settings: Settings, banner: Banner, frame: Callable[[], Frame | None], parent: QObject
+        self,
+        capture: Capture,
+        settings: Settings,
+        banner: Banner,
+        frame: Callable[[], Frame | None],
+        past: Callable[[], bool],
+        parent: QObject,
     ):
         super().__init__(parent)
         self.capture = capture
@@ -28,6 +37,7 @@ class RecordingDesk(QObject):
         self._settings = settings
         self._banner = banner
         self._frame = frame
+        self._past = past
         capture.ended.connect(self._ended)
 
     def attach(self, action: QAction) -> None:
@@ -45,7 +55,8 @@ class RecordingDesk(QObject):
             if frame is None:
                 raise RecordingError("there is nothing to record yet")
             path = stamped(self._settings.recordings_folder(), frame.preset, ".mp4")
-            self.capture.start(self._settings.record_what, path, self._settings.record_fps, Origin.of(frame))
+            origin = Origin.of(frame, self._past())
+            self.capture.start(self._settings.record_what, path, self._settings.record_fps, origin)
         except RecordingError as error:
             self._banner.error(str(error))
         self._show()

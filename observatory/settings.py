@@ -35,6 +35,8 @@ class Settings:
     record_fps: Annotated[int, Field(ge=1, le=120)] = 30
     recordings: str = ""
     """Folder for videos and pictures; empty means the default one."""
+    history_mib: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Memory that the history may take."""
 
     def remember(self, path: str) -> None:
         """Put a preset file at the top of the recent ones."""

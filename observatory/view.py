@@ -116,12 +116,16 @@ class Exposure:
         """The values of activation, velocity and nudge that are at full light with `auto` and gain 1."""
         return self._tops[0], self._tops[1], self._tops[2]
 
+    def forget(self) -> None:
+        """Expose the next frame on its own."""
+        self._tops = [0.0, 0.0, 0.0]
+
     def observe(self, frame: Frame) -> None:
         """Take in the next frame; another preset or a reset starts afresh."""
         epoch = (frame.preset, frame.epoch)
         if epoch != self._epoch:
             self._epoch = epoch
-            self._tops = [0.0, 0.0, 0.0]
+            self.forget()
         floor = frame.metrics.nudge_floor
         self._nudge_floor = _FLOOR_MARGIN * floor if np.isfinite(floor) else 0.0
         lowest = (*_LOWEST_TOP, max(self._nudge_floor, _LOWEST_NUDGE))

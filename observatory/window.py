@@ -37,6 +37,8 @@ from observatory.canvas.mosaic import MosaicCanvas
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
 from observatory.docks import Docks
+from observatory.history_desk import HistoryDesk
+from observatory.history_files import HistoryFiles
 from observatory.learning_desk import LearningDesk
 from observatory.menus import fill_menus, fill_toolbar
 from observatory.panels.alignment import AlignmentPanel
@@ -49,12 +51,14 @@ from observatory.panels.icons import icon
 from observatory.panels.input import InputPanel
 from observatory.panels.knobs import KnobsPanel
 from observatory.panels.links import LinksPanel
+from observatory.panels.past_frame import PastFrame
 from observatory.panels.presets import PresetsPanel
 from observatory.panels.profile import ProfilePanel
 from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
-from observatory.panels.traces import TracesPanel
+from observatory.panels.time_bar import TimeBar
+from observatory.panels.traces import FIGURES, LENGTH, TracesPanel
 from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
 from observatory.settings import Settings, save_settings
@@ -88,6 +92,8 @@ class Window(QMainWindow):
         restore_view(self.view, settings.view, preset.network)
         self.canvas = MosaicCanvas(self.view)
         self.banner = Banner()
+        self.past_frame = PastFrame(self.canvas.native)
+        self.time_bar = TimeBar()
         self._build_centre()
         self._build_panels()
         self.status = StatusBar(engine.backend)
@@ -95,7 +101,13 @@ class Window(QMainWindow):
         self.throttle = ThrottleSlider()
         self.controller = Controller(engine, self)
         self.capture = Capture(self, self.canvas.native, self.canvas.capture)
-        self.recording = RecordingDesk(self.capture, settings, self.banner, lambda: self.controller.frame, self)
+        self.recording = RecordingDesk(
+            self.capture, settings, self.banner, lambda: self.shown, lambda: self.history.past, self
+        )
+        self.history = HistoryDesk(
+            engine.history, self.time_bar, self.past_frame, self.recording, settings, self.banner, self
+        )
+        self.history_files = HistoryFiles(self.history, settings, self.banner, self)
         self.learning = LearningDesk(self.controller.send, settings, self.banner, self)
         self.alignment = AlignmentDesk(
             self.alignment_panel, self.controller.send, lambda: self.docks.visible("Alignment"), self
@@ -103,6 +115,7 @@ class Window(QMainWindow):
         self.actions_by_name = build_actions(self)
         self.learning.attach(self.actions_by_name["learning.toggle"])
         self.recording.attach(self.actions_by_name["recording.toggle"])
+        self.time_bar.attach(self.actions_by_name)
         fill_menus(self, self.actions_by_name, self.docks, self.recording, settings.record_what)
         fill_toolbar(self, self.actions_by_name, self.throttle)
         self._drawn_slowly = 0.0
@@ -121,7 +134,8 @@ class Window(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banner)
-        column.addWidget(self.canvas.native, 1)
+        column.addWidget(self.past_frame, 1)
+        column.addWidget(self.time_bar)
         self.canvas.native.setMinimumSize(QSize(240, 180))
         self.setCentralWidget(centre)
 
@@ -166,6 +180,7 @@ class Window(QMainWindow):
         self.knobs.moved.connect(lambda name, value: send(SetParameter(name, value)))
         self.knobs.refused.connect(self.banner.error)
         self.throttle.chosen.connect(self._set_speed)
+        self.history.changed.connect(self._look_elsewhere)
         self.capture.changed.connect(self.status.show_recording)
         self.canvas.hovered.connect(self._hovered)
         self.canvas.region_drawn.connect(lambda neurons: send(AblateRegion(neurons)))
@@ -188,8 +203,6 @@ class Window(QMainWindow):
             self._begin(*self._wanted)
             self._wanted = None
         self._epoch = frame.epoch
-        self.canvas.show_frame(frame)
-        self.status.follow(frame)
         self.traces.observe(frame)
         self.links.observe(frame)
         if frame.paused != self._paused:
@@ -201,6 +214,27 @@ class Window(QMainWindow):
             self.knobs.follow(frame)
         if self.docks.visible("Input"):
             self.input.follow(frame)
+        if not self.history.past:
+            self._show(frame)
+
+    # -- what is shown: the newest frame, or one of the past
+
+    @property
+    def shown(self) -> Frame | None:
+        """The frame on the screen."""
+        return self.history.frame or self.controller.frame
+
+    def _look_elsewhere(self) -> None:
+        """Another moment of the past, or the present again."""
+        if self.history.jumped:
+            self.canvas.exposure.forget()
+            self.profile.forget()
+        if self.shown is not None:
+            self._show(self.shown)
+
+    def _show(self, frame: Frame) -> None:
+        self.canvas.show_frame(frame)
+        self.status.follow(frame)
         if self.docks.visible("World"):
             self.world.follow(frame)
         # In the same turn of the event loop as the canvas: every repaint on its own composes the whole window anew.
@@ -210,11 +244,14 @@ class Window(QMainWindow):
 
     def _redraw_slowly(self) -> None:
         self._drawn_slowly = time.monotonic()
-        frame = self.controller.frame
+        frame = self.shown
         if frame is None:
             return
         if self.docks.visible("Traces"):
-            self.traces.redraw()
+            if self.history.past:
+                self.traces.redraw_past(self.history.series(FIGURES, LENGTH))
+            else:
+                self.traces.redraw()
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
         if self.docks.visible("Links"):
@@ -361,6 +398,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """Save what is worth remembering, then stop everything that runs."""
+        self.history.stop()
         self.capture.stop()
         self._last.stop()
         self.banner.silence()
@@ -372,6 +410,8 @@ class Window(QMainWindow):
             log.error("the engine did not stop within two seconds")
         if not self.alignment.stop():
             log.error("the measurement of alignment did not stop within two seconds")
+        if not self.history_files.stop():
+            log.error("a history file was not finished within two seconds")
         self.channels.close_links()
         self.canvas.close()
         super().closeEvent(a0)

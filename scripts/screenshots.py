@@ -1,4 +1,4 @@
-"""Takes the documentation's pictures from the running program: docs/images/PRESET.png, dreams.png. Needs a screen."""
+"""Takes the documentation's pictures from the running program: docs/images/*.png. Needs a screen."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["OBSERVATORY_CONFIG_DIR"] = tempfile.mkdtemp(prefix="observatory-screenshots-")
 
+import numpy as np
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 
-from engine.commands import Pause, Reset, Step
+from engine.commands import Pause, Reset, Step, Throttle
 from engine.dreams import dream_all
 from engine.preset import load_preset
 from engine.thread import EngineThread
@@ -28,17 +29,22 @@ SIZE = (1440, 900)
 MOMENTS = {"deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180}
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay."""
 DREAMER = "deep-100"
+PAST = ("history", "deep-100", 1050, 652)
+"""Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""
+LOGGED = 60.0
+"""Ticks a second at which every tick is logged."""
 TIMEOUT = 120.0
 
 
-def take(application: QApplication, name: str, ticks: int) -> bool:
-    """Stop a preset after so many ticks and save the whole window; whether it got there."""
-    preset = load_preset(name)
+def take(application: QApplication, name: str, preset_name: str, ticks: int, past: int | None = None) -> bool:
+    """Stop a preset after so many ticks, look back to one of them, and save the window; whether it got there."""
+    preset = load_preset(preset_name)
     window = Window(EngineThread(preset), preset, Settings())
     window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
     window.resize(*SIZE)
     window.show()
-    for command in (Pause(True), Reset(), Step(ticks)):
+    speed = preset.ticks_per_second if past is None else LOGGED
+    for command in (Pause(True), Reset(), Throttle(speed), Step(ticks)):
         window.controller.send(command)
     deadline = time.monotonic() + TIMEOUT
     reached = False
@@ -47,6 +53,10 @@ def take(application: QApplication, name: str, ticks: int) -> bool:
         frame = window.controller.frame
         reached = frame is not None and frame.paused and frame.tick >= ticks
         time.sleep(0.002)
+    if past is not None:
+        window.history.refresh()
+        first, index = window.history.history.index()
+        window.history.show(first + int(np.flatnonzero(index["tick"] == past)[-1]))
     drawn = time.monotonic() + 1.0
     while time.monotonic() < drawn:
         application.processEvents()
@@ -61,7 +71,8 @@ def main() -> int:
     application = make_application()
     IMAGES.mkdir(parents=True, exist_ok=True)
     (IMAGES / "dreams.png").write_bytes(sheet_png(dream_all(load_preset(DREAMER), {})))
-    return 0 if all(take(application, name, ticks) for name, ticks in MOMENTS.items()) else 1
+    taken = [take(application, name, name, ticks) for name, ticks in MOMENTS.items()]
+    return 0 if all(taken) and take(application, *PAST) else 1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 
 from observatory import __version__
-from observatory.commands import align, bench, dream, info, presets, probe, record, suite, train, tween_bench, window
+from observatory.commands import (
+    align,
+    bench,
+    dream,
+    info,
+    presets,
+    probe,
+    record,
+    replay,
+    suite,
+    train,
+    tween_bench,
+    window,
+)
 from observatory.commands.errors import UsageError
 from observatory.commands.parser import OneLineParser
 
@@ -14,6 +27,7 @@ _COMMANDS = {
     "presets": presets,
     "info": info,
     "record": record,
+    "replay": replay,
     "probe": probe,
     "train": train,
     "align": align,

@@ -34,9 +34,11 @@ def add(subcommands: Subcommands) -> None:
     parser = add_command(subcommands, "record", "render a video, without a display", _EXAMPLES)
     parser.add_argument("preset", metavar="PRESET", help="a preset's name or a .toml file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the video, FILE.mp4; overwritten")
-    parser.add_argument("--seconds", type=_seconds, default=10.0, metavar="S", help="length of the video (10)")
-    parser.add_argument("--fps", type=_fps, default=30, metavar="F", help="frames a second (30)")
-    parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="pixels, even (1280x720)")
+    parser.add_argument("--seconds", type=seconds_of_video, default=10.0, metavar="S", help="length of the video (10)")
+    parser.add_argument("--fps", type=frames_per_second, default=30, metavar="F", help="frames a second (30)")
+    parser.add_argument(
+        "--size", type=size_of_video, default=(1280, 720), metavar="WxH", help="pixels, even (1280x720)"
+    )
     parser.add_argument(
         "--every", type=positive_integer, metavar="K", help="ticks between two frames (as many as the live view makes)"
     )
@@ -89,16 +91,16 @@ def render(
 
     Without `every`, the video runs at the preset's own ticks per second.
     """
-    _require_writable(out)
+    require_writable(out)
     from observatory.recording.headless import record
 
     if every is None:
         every = max(1, round(preset.ticks_per_second / fps))
-    with refusals_are_usage_errors(), _progress_bar(out.name) as progress:
+    with refusals_are_usage_errors(), progress_bar(out.name) as progress:
         return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress)
 
 
-def _require_writable(out: Path) -> None:
+def require_writable(out: Path) -> None:
     """Refuse before minutes of rendering. Makes the folder when there is none."""
     if out.suffix.lower() != ".mp4":
         raise UsageError(f"--out {out}: the file must end in .mp4")
@@ -114,7 +116,7 @@ def _require_writable(out: Path) -> None:
 
 
 @contextmanager
-def _progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr; the yielded function takes frames done and frames in all."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -126,7 +128,8 @@ def _progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _seconds(text: str) -> float:
+def seconds_of_video(text: str) -> float:
+    """Seconds above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -136,14 +139,16 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _fps(text: str) -> int:
+def frames_per_second(text: str) -> int:
+    """A whole number of frames a second."""
     value = positive_integer(text)
     if value > MAX_FPS:
         raise argparse.ArgumentTypeError(f"{value} frames a second are more than {MAX_FPS}")
     return value
 
 
-def _size(text: str) -> tuple[int, int]:
+def size_of_video(text: str) -> tuple[int, int]:
+    """Width and height, both even."""
     match = re.fullmatch(r"(\d+)[xX](\d+)", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form WIDTHxHEIGHT, such as 1280x720")

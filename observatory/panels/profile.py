@@ -41,6 +41,12 @@ class ProfilePanel(QWidget):
         self._tick: tuple[int, int] | None = None
         self.setMinimumSize(120, 130)
 
+    def forget(self) -> None:
+        """Clear the last profile; what comes next is of another time."""
+        self._tick = None
+        self.curve.setData([], [])
+        self.theory.setData([], [])
+
     def redraw(self, frame: Frame) -> None:
         """Show this frame's profile; a frame shown before costs nothing."""
         if (frame.epoch, frame.tick) == self._tick:

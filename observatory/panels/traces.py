@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from engine.frame import Frame
@@ -14,6 +16,14 @@ from observatory.panels.plots import quiet_plot
 from observatory.panels.ring import Ring
 
 LENGTH = 900
+FIGURES = (
+    "tick",
+    "metrics.velocity_max",
+    "metrics.t_relax",
+    "metrics.d_nudge",
+    "metrics.ticks_per_second",
+)
+"""What a history calls the figures of a row."""
 _TRACES = (
     ("velocity", palette.GREEN, True, "Largest velocity of any neuron"),
     ("T relax", palette.ACCENT, False, "Ticks until the free phase rested"),
@@ -74,7 +84,19 @@ class TracesPanel(QWidget):
         if self._drawn == (self._epoch, self._tick):
             return
         self._drawn = (self._epoch, self._tick)
-        rows = self.ring.rows()
+        self._draw(self.ring.rows())
+
+    def redraw_past(self, figures: NDArray[np.float64]) -> None:
+        """Show the traces as they were, from float64 (frames, FIGURES)."""
+        self._drawn = None
+        rows = figures.copy()
+        velocity = figures[:, 1]
+        known = np.isfinite(velocity) & (velocity > 0)
+        rows[:, 1] = np.nan
+        np.log10(velocity, out=rows[:, 1], where=known)
+        self._draw(rows)
+
+    def _draw(self, rows: NDArray[np.float64]) -> None:
         for i, curve in enumerate(self.curves):
             curve.setData(rows[:, 0], rows[:, i + 1])
         self.accuracy.redraw()

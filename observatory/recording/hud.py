@@ -83,7 +83,8 @@ class Hud:
         return left + side + 16 * self._unit
 
     def _heading(self, painter: QPainter, frame: Frame, left: float) -> float:
-        phase = f"tick {frame.tick}  ·  {_PHASES[frame.metrics.phase]} {frame.metrics.phase_ticks}"
+        told = _PHASES.get(frame.metrics.phase, frame.metrics.phase)
+        phase = f"tick {frame.tick}  ·  {told} {frame.metrics.phase_ticks}"
         return (
             max(
                 self._line(painter, self._title, self._bold, _TEXT, left, 38),

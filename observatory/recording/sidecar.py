@@ -31,16 +31,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a recording shows: the preset's name, the knobs when it began, the seed."""
+    """What a recording shows: the preset's name, the knobs when it began, the seed, whether it began in the past."""
 
     preset: str
     knobs: dict[str, float] = field(default_factory=dict)
     seed: int = 0
+    replay: bool = False
 
     @staticmethod
-    def of(frame: Frame) -> Origin:
+    def of(frame: Frame, replay: bool = False) -> Origin:
         """The origin of a recording that begins with this frame."""
-        return Origin(frame.preset, {name: float(knob.value) for name, knob in frame.knobs.items()}, frame.seed)
+        knobs = {name: float(knob.value) for name, knob in frame.knobs.items()}
+        return Origin(frame.preset, knobs, frame.seed, replay)
 
 
 def write_sidecar(video: Path, origin: Origin, **facts: Any) -> None:
@@ -51,6 +53,7 @@ def write_sidecar(video: Path, origin: Origin, **facts: Any) -> None:
         "knobs": origin.knobs,
         "seed": origin.seed,
         "version": __version__,
+        **({"replay": True} if origin.replay else {}),
         **facts,
     }
     write_atomically(video.with_suffix(".json"), (json.dumps(table, indent=2) + "\n").encode())

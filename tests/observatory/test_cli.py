@@ -28,7 +28,7 @@ PROBE_KEYS = {
 }
 
 
-@pytest.mark.parametrize("command", ["window", "presets", "info", "record", "probe"])
+@pytest.mark.parametrize("command", ["window", "presets", "info", "record", "replay", "probe"])
 def test_each_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         build_parser().parse_args([command, "--help"])

@@ -12,6 +12,8 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.commands import Throttle
+from engine.history import History
+from engine.history.ring import MIB
 from engine.preset import load_preset
 from engine.thread import EngineThread
 from observatory.app import make_application
@@ -25,6 +27,8 @@ SOAK = 60.0
 SLOPE = 1.0
 """MB a minute."""
 SHUTDOWN = 2.0
+CAP = 2 * MIB
+"""Of the history, so that its ring is full before anything is measured."""
 
 
 @pytest.mark.slow
@@ -34,13 +38,13 @@ def test_a_minute_at_full_speed_leaks_nothing_and_ends_within_two_seconds(
 ) -> None:
     make_application()
     preset = load_preset("deep-100")
-    engine = EngineThread(preset)
+    engine = EngineThread(preset, history=History(CAP))
     window = Window(engine, preset, Settings(recordings=str(tmp_path)))
     qtbot.addWidget(window)
     window.show()
     engine.send(Throttle(0))
     process = psutil.Process()
-    qtbot.waitUntil(lambda: len(window.traces.ring) == LENGTH, timeout=240_000)
+    qtbot.waitUntil(lambda: len(window.traces.ring) == LENGTH and engine.history.span[0] > 0, timeout=240_000)
     started = time.monotonic()
     samples: list[tuple[float, float]] = []
     ticks: set[int] = set()
