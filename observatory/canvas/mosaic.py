@@ -15,7 +15,7 @@ from engine.frame import Frame
 from observatory.canvas.base import FrameCanvas
 from observatory.canvas.colours import PAGE
 from observatory.canvas.geometry import Camera, Grid, Rectangle, Size, best_columns
-from observatory.canvas.pointer import Neuron
+from observatory.canvas.pointer import Neuron, neuron_of
 from observatory.canvas.renderer import MosaicRenderer, View
 from observatory.view import Exposure, ViewSettings
 
@@ -100,19 +100,7 @@ class MosaicCanvas(FrameCanvas):
         if frame is None or grid is None:
             return None
         place = grid.neuron_at(*self._world(grid, x, y))
-        if place is None:
-            return None
-        layer, row, column = place
-        at = layer - 1, row * grid.layout.width + column
-        return Neuron(
-            layer,
-            row,
-            column,
-            float(frame.activation[at]),
-            float(frame.velocity[at]),
-            float(frame.nudge[at]),
-            int(frame.flags[at]),
-        )
+        return None if place is None else neuron_of(frame, *place)
 
     def position_of(self, layer: int) -> tuple[float, float]:
         """The middle of a layer's tile in logical pixels; raises LookupError before the first frame."""
