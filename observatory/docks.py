@@ -18,6 +18,7 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Knobs", RIGHT, 512),
     ("Classes", RIGHT, 156),
     ("Channels", RIGHT, 138),
+    ("Volume", RIGHT, 138),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
@@ -25,7 +26,7 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
 )
 """Title, side and default length along that side in pixels."""
 
-TABBED = {"World": "Input", "Alignment": "Nudge profile", "Links": "Nudge profile"}
+TABBED = {"World": "Input", "Volume": "Channels", "Alignment": "Nudge profile", "Links": "Nudge profile"}
 """Docks that lie behind another one as a tab."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}
@@ -36,23 +37,33 @@ class Docks:
 
     def __init__(self, window: QMainWindow, panels: dict[str, QWidget]):
         self._window = window
+        self._withheld: set[str] = set()
         self.by_title: dict[str, QDockWidget] = {}
         for corner, area in (
             (Qt.Corner.BottomLeftCorner, LEFT),
             (Qt.Corner.BottomRightCorner, RIGHT),
         ):
             window.setCorner(corner, area)
-        for title, area, _ in PLACES:
+        for title, _, _ in PLACES:
             dock = QDockWidget(title, window)
             dock.setObjectName(title)
             dock.setWidget(panels[title])
-            window.addDockWidget(area, dock)
             self.by_title[title] = dock
 
     def visible(self, title: str) -> bool:
         """Whether a person can see that panel now (not closed, not behind another tab)."""
         dock = self.by_title[title]
         return dock.isVisible() and not dock.visibleRegion().isEmpty()
+
+    def offer(self, title: str, on: bool) -> None:
+        """Show a dock that only some networks have, in front of its tabs, or take it away with its menu entry."""
+        dock, action = self.by_title[title], self.by_title[title].toggleViewAction()
+        assert action is not None
+        (self._withheld.discard if on else self._withheld.add)(title)
+        action.setVisible(on)
+        dock.setVisible(on)
+        if on:
+            dock.raise_()
 
     def bring_up(self, titles: tuple[str, ...]) -> None:
         """Put these in front of the tabs that they share."""
@@ -65,9 +76,8 @@ class Docks:
             self._window.removeDockWidget(dock)
             dock.setFloating(False)
         for title, area, _ in PLACES:
-            dock = self.by_title[title]
-            self._window.addDockWidget(area, dock)
-            dock.show()
+            if title not in TABBED:
+                self._window.addDockWidget(area, self.by_title[title])
         for side in (LEFT, RIGHT, BOTTOM):
             here = [(title, length) for title, area, length in PLACES if area == side and title not in TABBED]
             row = [(self.by_title[title], length) for title, length in here]
@@ -80,6 +90,9 @@ class Docks:
             for title, host in TABBED.items():
                 if self.by_title[host] in docks:
                     self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
-                    self.by_title[host].raise_()
             self._window.resizeDocks(docks, lengths, along)
             self._window.resizeDocks(docks[:1], [SIDE_WIDTHS[side]], across)
+        for title, dock in self.by_title.items():
+            dock.setVisible(title not in self._withheld)
+        for title in TABBED.values():
+            self.by_title[title].raise_()

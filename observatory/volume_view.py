@@ -18,7 +18,7 @@ TURN = 12.0
 
 @dataclass
 class VolumeSettings:
-    """What the user chose to see of a volume. `changed` is emitted after every change.
+    """What the user chose to see of a volume; `events` of psygnal tells each change.
 
     show: "light" lets every voxel shine through those before it, "brightest" keeps the strongest light on each line of
     sight, "clouds" shows voxels whose nudge is above the threshold alone, "density" the synapses per voxel.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from observatory.volume_view import Axis
+
 Colour = tuple[float, float, float]
 
 PAGE: Colour = (11 / 255, 13 / 255, 18 / 255)
@@ -21,3 +23,12 @@ DEAD: Colour = (0.20, 0.21, 0.25)
 CROSS: Colour = (0.45, 0.47, 0.54)
 LABEL: Colour = (0.42, 0.47, 0.58)
 ACCENT: Colour = (0.87, 0.91, 1.0)
+FRAME: Colour = (0.36, 0.41, 0.52)
+"""The edges of a volume."""
+RIMS: dict[Axis, Colour] = {"x": (0.95, 0.72, 0.30), "y": (0.36, 0.82, 0.78), "z": (0.72, 0.55, 1.0)}
+"""The rim of each slice through a volume, and its letter."""
+
+
+def web(colour: Colour) -> str:
+    """The colour as "#rrggbb"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from observatory.canvas.colours import ACCENT, LABEL, Colour
+from observatory.canvas.colours import ACCENT, FRAME, LABEL, RIMS
 from observatory.canvas.lettering import HEIGHT, word
 from observatory.canvas.orbit import Body, Lens, Pane
 from observatory.canvas.strokes import Strokes
 from observatory.volume_view import AXES, Axis
 
-RIMS: dict[Axis, Colour] = {"x": (0.95, 0.72, 0.30), "y": (0.36, 0.82, 0.78), "z": (0.72, 0.55, 1.0)}
-"""The rim of each slice, and its letter."""
-FRAME: Colour = (0.36, 0.41, 0.52)
 FLAT_AXES: dict[Axis, tuple[int, int]] = {"x": (2, 1), "y": (2, 0), "z": (0, 1)}
 """Which grid axes run across and down a flat slice, as numbers in `AXES`."""
 

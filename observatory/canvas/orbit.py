@@ -97,12 +97,16 @@ class Orbit:
 
     def turned(self, azimuth: float, elevation: float = 0.0) -> Orbit:
         """Moved by so many degrees; it never goes over the top."""
-        tilt = min(max(self.elevation + elevation, -90.0), 90.0)
-        return replace(self, azimuth=(self.azimuth + azimuth + 180) % 360 - 180, elevation=tilt)
+        return replace(self, azimuth=self.azimuth + azimuth, elevation=self.elevation + elevation).held()
 
     def zoomed(self, factor: float) -> Orbit:
         """Magnified."""
-        return replace(self, distance=min(max(self.distance / factor, NEAREST), FARTHEST))
+        return replace(self, distance=self.distance / factor).held()
+
+    def held(self) -> Orbit:
+        """Kept where there is something to see, the right way up."""
+        azimuth = (self.azimuth + 180) % 360 - 180
+        return Orbit(azimuth, min(max(self.elevation, -90.0), 90.0), min(max(self.distance, NEAREST), FARTHEST))
 
 
 HOME = Orbit(-34.0, 20.0, 4.1)
