@@ -48,9 +48,7 @@ def add(subcommands: Subcommands) -> None:
         "--view", type=_view, metavar="VIEW", help="of a volume: light (the usual), brightest, clouds, density, mosaic"
     )
     parser.add_argument("--slices", action="store_true", help="lay three slices through a volume")
-    parser.add_argument(
-        "--turn", type=_degrees, default=12.0, metavar="DEG", help="degrees a second that a volume turns by (12)"
-    )
+    parser.add_argument("--turn", type=_degrees, metavar="DEG", help="degrees a second that a volume turns by (12)")
     add_overrides(parser)
     add_backend(parser)
     parser.set_defaults(run=run)
@@ -60,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Render the video and print what is in it."""
     from engine.preset import load_preset
     from observatory.recording.headless import Shot
+    from observatory.volume_view import TURN
 
     with refusals_are_usage_errors():
         preset = load_preset(arguments.preset)
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         dict(arguments.overrides),
         arguments.every,
         arguments.backend,
-        Shot(arguments.view, arguments.slices, arguments.turn),
+        Shot(arguments.view, arguments.slices, TURN if arguments.turn is None else arguments.turn),
     )
     width, height = found["size"]
     rows = {
@@ -104,12 +103,15 @@ def render(
     Without `every`, the video runs at the preset's own ticks per second; without `shot`, it is filmed as usual.
     """
     _require_writable(out)
-    from observatory.recording.headless import Shot, record
+    from observatory.recording.headless import Shot, ViewError, record
 
     if every is None:
         every = max(1, round(preset.ticks_per_second / fps))
     with refusals_are_usage_errors(), _progress_bar(out.name) as progress:
-        return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress, shot or Shot())
+        try:
+            return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress, shot or Shot())
+        except ViewError as error:
+            raise UsageError(str(error)) from error
 
 
 def _require_writable(out: Path) -> None:

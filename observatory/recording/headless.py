@@ -52,7 +52,7 @@ def record(
     """Render `seconds` of video at `fps`, `every` ticks per frame, and return the metrics as a JSON-ready table.
 
     size is (width, height), both even. `progress(done, total)` counts frames. Needs neither display nor window.
-    Raises ValueError for what cannot be (sizes, knobs, views) and RecordingError when the file cannot be written or
+    Raises ValueError for what cannot be (sizes, knobs, ViewError) and RecordingError when the file cannot be written or
     nothing can be drawn; an interrupt ends the video where it stands, and what was written plays.
     """
     session = Session(preset, backend)
@@ -93,6 +93,10 @@ def record(
     }
 
 
+class ViewError(ValueError):
+    """This network cannot be filmed in that way; the message says why."""
+
+
 def _eye(preset: Preset, frame: Frame, fps: int, shot: Shot) -> OffscreenEye:
     """What draws the pictures."""
     settings = settings_for(preset.network)
@@ -100,9 +104,9 @@ def _eye(preset: Preset, frame: Frame, fps: int, shot: Shot) -> OffscreenEye:
     if view == "mosaic":
         return OffscreenMosaic(settings)
     if not frame.layout.volume:
-        raise ValueError(f"{preset.name} is no volume: it can be shown as the mosaic only, not as {view}")
+        raise ViewError(f"{preset.name} is no volume: it can be shown as the mosaic only, not as {view}")
     if view == "density" and frame.density is None:
-        raise ValueError(f"{preset.name} does not count the synapses of its voxels, so there is no density to show")
+        raise ViewError(f"{preset.name} does not count the synapses of its voxels, so there is no density to show")
     return OffscreenVolume(settings, VolumeSettings(show=view, slices=shot.slices), turn=shot.turn / fps)
 
 
