@@ -35,7 +35,7 @@ class VolumePanel(QWidget):
         self.settings = settings
         self._counts = dict.fromkeys(AXES, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(10, 6, 10, 6)
+        column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(5)
         column.addLayout(self._build_switch())
         column.addLayout(self._build_shows())
@@ -142,7 +142,7 @@ class VolumePanel(QWidget):
 
     def _build_bookmarks(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setSpacing(3)
+        row.setSpacing(2)
         self.bookmarks: dict[str, QPushButton] = {}
         for name, key in _BOOKMARKS:
             button = _button(name, f"See it so  ({key})")
