@@ -13,7 +13,7 @@ const float EDGE = 0.04;    // half the width of a cloud's rim, in light of the 
 void main() {
     vec3 line = line_of_sight();
     vec2 inside = span(line);
-    float end = min(inside.y, first_slice(line, inside));
+    float end = u_opacity > 0.0 ? min(inside.y, first_slice(line, inside)) : 0.0;
     float at = max(inside.x, 0.0);
     float tiny = 1e-3 / u_edge;
     vec3 light = vec3(0.0);

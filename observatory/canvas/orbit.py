@@ -144,6 +144,16 @@ class Lens:
         flat = np.stack([seen @ right, -(seen @ up)], axis=1) * self.scale / (seen @ forward)[:, None]
         return np.asarray(flat + np.array(self.middle))
 
+    def around(self, world: Floats) -> Pane:
+        """The part of the pane about these world points, in steps of two pixels; empty where none is seen."""
+        seen, pane = self.project(world), self.pane
+        left, top = (
+            max(int(low) // 2 * 2 - 2, edge) for low, edge in zip(seen.min(0), (pane.left, pane.top), strict=True)
+        )
+        right = min(int(seen[:, 0].max()) + 3, pane.left + pane.width)
+        bottom = min(int(seen[:, 1].max()) + 3, pane.top + pane.height)
+        return Pane(left, top, max(right - left, 0), max(bottom - top, 0))
+
     def direction(self, x: float, y: float) -> Floats:
         """Unit vector in the world from the camera through a pixel, (3,)."""
         right, up, forward = self.orbit.basis

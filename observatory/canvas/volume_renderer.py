@@ -82,8 +82,9 @@ class VolumeRenderer:
         objects = self._objects_for(view.layout)
         self._shade(objects, frame, settings, exposure, shows_density(frame, view.settings))
         lens, body = view.lens, view.body
-        self._aim(objects, view, lens, body)
-        self._cast(objects, view, lens.pane)
+        about = lens.around(body.to_world(body.corners()))
+        self._aim(objects, view, lens, about)
+        self._cast(objects, view, lens.pane, about)
         back, front = Strokes(), Strokes()
         draw_frame(body, lens, view.unit, back, front)
         draw_rims(body, lens, view.planes, view.held, view.unit, back, front)
@@ -91,7 +92,7 @@ class VolumeRenderer:
         gloo.set_clear_color((*PAGE, 1.0))
         gloo.clear(depth=False)
         objects.back.draw(back, view.size)
-        self._compose(objects, view, lens.pane)
+        self._compose(objects, view, about)
         self._draw_flats(objects, view)
         draw_flats(body, view.flats, view.planes, view.held, view.unit, front)
         objects.front.draw(front, view.size)
@@ -130,23 +131,23 @@ class VolumeRenderer:
             objects.shading.draw(Look.of(settings, exposure))
 
     @staticmethod
-    def _aim(objects: _Objects, view: VolumeView, lens: Lens, body: Body) -> None:
+    def _aim(objects: _Objects, view: VolumeView, lens: Lens, about: Pane) -> None:
+        """Rays are followed through the part of the pane about the body only."""
         right, up, forward = (np.array([v[2], -v[1], v[0]]) for v in lens.orbit.basis)
-        planes = view.planes
-        half_x, half_y = lens.pane.width / 2 / lens.scale, lens.pane.height / 2 / lens.scale
+        planes, (x, y) = view.planes, lens.middle
         for program in (objects.cast, objects.compose):
-            program["u_corner"] = (-half_x, -half_y)
-            program["u_span"] = (2 * half_x, 2 * half_y)
-            program["u_eye"] = tuple(body.to_grid(lens.orbit.eye[None])[0])
+            program["u_corner"] = ((about.left - x) / lens.scale, (about.top - y) / lens.scale)
+            program["u_span"] = (about.width / lens.scale, about.height / lens.scale)
+            program["u_eye"] = tuple(view.body.to_grid(lens.orbit.eye[None])[0])
             program["u_right"], program["u_up"], program["u_forward"] = tuple(right), tuple(up), tuple(forward)
             program["u_planes"] = tuple(planes[axis] + 0.5 if axis in planes else -1.0 for axis in AXES)
 
     @staticmethod
-    def _cast(objects: _Objects, view: VolumeView, pane: Pane) -> None:
+    def _cast(objects: _Objects, view: VolumeView, pane: Pane, about: Pane) -> None:
         program, target, settings = objects.cast, objects.cast_target, view.settings
         share = 1 if view.body.edge <= _FEW and not settings.smooth else 2
-        width, height = -(-pane.width // share), -(-pane.height // share)
-        if target.require((width, height)):
+        width, height = -(-about.width // share), -(-about.height // share)
+        if target.require((-(-pane.width // share), -(-pane.height // share))):
             objects.compose["u_cast"] = target.texture
         edge = view.body.edge
         program["u_smooth"] = float(settings.smooth)
@@ -162,8 +163,8 @@ class VolumeRenderer:
         objects.compose["u_room"] = tuple(float(side) for side in target.size)
 
     @staticmethod
-    def _compose(objects: _Objects, view: VolumeView, pane: Pane) -> None:
-        gloo.set_viewport(pane.left, view.size[1] - pane.top - pane.height, pane.width, pane.height)
+    def _compose(objects: _Objects, view: VolumeView, about: Pane) -> None:
+        gloo.set_viewport(about.left, view.size[1] - about.top - about.height, about.width, about.height)
         gloo.set_state(blend=True, blend_func=("one", "one_minus_src_alpha"), depth_test=False, cull_face=False)
         objects.compose.draw("triangle_strip")
 
