@@ -37,6 +37,26 @@ class Shot:
     turn: float = TURN
 
 
+class ViewError(ValueError):
+    """This network cannot be filmed in that way; the message says why."""
+
+
+def eye_for(frame: Frame, network: str, fps: int, shot: Shot) -> OffscreenEye:
+    """What draws pictures of frames like this one, of a network of that kind, at `fps`.
+
+    Raises ViewError for a view that these frames do not have and OffscreenError where nothing can be drawn.
+    """
+    settings = settings_for(network)
+    view: View = shot.view or ("light" if frame.layout.volume else "mosaic")
+    if view == "mosaic":
+        return OffscreenMosaic(settings)
+    if not frame.layout.volume:
+        raise ViewError(f"{frame.preset} is no volume: it can be shown as the mosaic only, not as {view}")
+    if view == "density" and frame.density is None:
+        raise ViewError(f"{frame.preset} does not count the synapses of its voxels, so there is no density to show")
+    return OffscreenVolume(settings, VolumeSettings(show=view, slices=shot.slices), turn=shot.turn / fps)
+
+
 def record(
     preset: Preset,
     out: Path,
@@ -63,7 +83,7 @@ def record(
     width, height = size
     found = _Findings()
     try:
-        eye = _eye(preset, frame, fps, shot)
+        eye = eye_for(frame, preset.network, fps, shot)
     except OffscreenError as error:
         raise RecordingError(str(error)) from error
     with eye, VideoWriter(out, size, fps, Origin.of(frame)) as video:
@@ -91,23 +111,6 @@ def record(
         "every": every,
         **found.table(frame),
     }
-
-
-class ViewError(ValueError):
-    """This network cannot be filmed in that way; the message says why."""
-
-
-def _eye(preset: Preset, frame: Frame, fps: int, shot: Shot) -> OffscreenEye:
-    """What draws the pictures."""
-    settings = settings_for(preset.network)
-    view: View = shot.view or ("light" if frame.layout.volume else "mosaic")
-    if view == "mosaic":
-        return OffscreenMosaic(settings)
-    if not frame.layout.volume:
-        raise ViewError(f"{preset.name} is no volume: it can be shown as the mosaic only, not as {view}")
-    if view == "density" and frame.density is None:
-        raise ViewError(f"{preset.name} does not count the synapses of its voxels, so there is no density to show")
-    return OffscreenVolume(settings, VolumeSettings(show=view, slices=shot.slices), turn=shot.turn / fps)
 
 
 class _Findings:
