@@ -182,6 +182,6 @@ class VolumePanel(QWidget):
 def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
-    button.setStyleSheet("padding: 2px 3px;")
+    button.setStyleSheet("padding: 2px 1px;")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
