@@ -71,28 +71,32 @@ class Docks:
             self.by_title[title].raise_()
 
     def arrange(self) -> None:
-        """Put every dock back in its default place."""
+        """Put every dock back in its default place.
+
+        Tabs go straight to their host: Qt leaves a stray tab bar in sight where a dock had a place of its own before.
+        """
         for dock in self.by_title.values():
             self._window.removeDockWidget(dock)
             dock.setFloating(False)
-        for title, area, _ in PLACES:
-            if title not in TABBED:
-                self._window.addDockWidget(area, self.by_title[title])
-        for side in (LEFT, RIGHT, BOTTOM):
-            here = [(title, length) for title, area, length in PLACES if area == side and title not in TABBED]
-            row = [(self.by_title[title], length) for title, length in here]
-            docks, lengths = [dock for dock, _ in row], [length for _, length in row]
+        rows = {side: self._add_row(side) for side in (LEFT, RIGHT, BOTTOM)}
+        for title, host in TABBED.items():
+            self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
+            self.by_title[title].setVisible(title not in self._withheld)
+        for side, row in rows.items():
             along = Qt.Orientation.Horizontal if side == BOTTOM else Qt.Orientation.Vertical
             across = Qt.Orientation.Vertical if side == BOTTOM else Qt.Orientation.Horizontal
-            if side == BOTTOM:
-                for left, right in pairwise(docks):
-                    self._window.splitDockWidget(left, right, Qt.Orientation.Horizontal)
-            for title, host in TABBED.items():
-                if self.by_title[host] in docks:
-                    self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
-            self._window.resizeDocks(docks, lengths, along)
-            self._window.resizeDocks(docks[:1], [SIDE_WIDTHS[side]], across)
-        for title, dock in self.by_title.items():
-            dock.setVisible(title not in self._withheld)
+            self._window.resizeDocks([dock for dock, _ in row], [length for _, length in row], along)
+            self._window.resizeDocks([row[0][0]], [SIDE_WIDTHS[side]], across)
         for title in TABBED.values():
             self.by_title[title].raise_()
+
+    def _add_row(self, side: Qt.DockWidgetArea) -> list[tuple[QDockWidget, int]]:
+        """The docks that lie beside one another on a side, and their lengths."""
+        row = [(self.by_title[title], length) for title, area, length in PLACES if area == side and title not in TABBED]
+        for dock, _ in row:
+            self._window.addDockWidget(side, dock)
+            dock.show()
+        if side == BOTTOM:
+            for (left, _), (right, _) in pairwise(row):
+                self._window.splitDockWidget(left, right, Qt.Orientation.Horizontal)
+        return row
