@@ -37,7 +37,7 @@ class Docks:
 
     def __init__(self, window: QMainWindow, panels: dict[str, QWidget]):
         self._window = window
-        self._withheld: set[str] = set()
+        self._offered: dict[str, bool] = {}
         self.by_title: dict[str, QDockWidget] = {}
         for corner, area in (
             (Qt.Corner.BottomLeftCorner, LEFT),
@@ -59,7 +59,7 @@ class Docks:
         """Show a dock that only some networks have, in front of its tabs, or take it away with its menu entry."""
         dock, action = self.by_title[title], self.by_title[title].toggleViewAction()
         assert action is not None
-        (self._withheld.discard if on else self._withheld.add)(title)
+        self._offered[title] = on
         action.setVisible(on)
         dock.setVisible(on)
         if on:
@@ -81,13 +81,14 @@ class Docks:
         rows = {side: self._add_row(side) for side in (LEFT, RIGHT, BOTTOM)}
         for title, host in TABBED.items():
             self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
-            self.by_title[title].setVisible(title not in self._withheld)
+            self.by_title[title].setVisible(self._offered.get(title, True))
         for side, row in rows.items():
             along = Qt.Orientation.Horizontal if side == BOTTOM else Qt.Orientation.Vertical
             across = Qt.Orientation.Vertical if side == BOTTOM else Qt.Orientation.Horizontal
             self._window.resizeDocks([dock for dock, _ in row], [length for _, length in row], along)
             self._window.resizeDocks([row[0][0]], [SIDE_WIDTHS[side]], across)
-        for title in TABBED.values():
+        offered = [title for title, on in self._offered.items() if on]
+        for title in (*TABBED.values(), *offered):
             self.by_title[title].raise_()
 
     def _add_row(self, side: Qt.DockWidgetArea) -> list[tuple[QDockWidget, int]]:
