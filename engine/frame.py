@@ -113,3 +113,5 @@ class Frame:
     """Link budgets and gaps, only of a tween chain."""
     scene: Scene | None = None
     """The world that the network lives in, only of a tween chain."""
+    density: NDArray[np.float32] | None = None
+    """Synapses per voxel, float32 (layers, neurons), only where synapses grow and die."""

@@ -16,6 +16,8 @@ class Layout:
     layers: int
     height: int
     width: int
+    volume: bool = False
+    """Whether the tiles are the slices of a body: neuron (row, column) of layer z + 1 is voxel (z, y, x)."""
 
     @property
     def neurons(self) -> int:

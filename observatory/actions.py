@@ -129,7 +129,19 @@ ACTIONS: tuple[ActionInfo, ...] = (
     ActionInfo("input.next", "Input", "Next sample", "Clamp the next sample", ("Right",), "next"),
     ActionInfo("input.random", "Input", "Random sample", "Clamp a sample picked at random", ("D",), "random"),
     ActionInfo("input.pad.clear", "Input", "Clear the pad", "Wipe the drawing pad", ("C",), "clear"),
-    ActionInfo("canvas.fit", "View", "Fit all layers", "Show every layer", ("0",), "fit", True),
+    ActionInfo("stage.fit", "View", "Fit all layers", "Show every layer, or the whole volume", ("0",), "fit", True),
+    ActionInfo(
+        "volume.toggle", "View", "Volume", "See a cube as a volume, or its layers as tiles", ("M",), "cube", True, True
+    ),
+    ActionInfo("volume.slice", "View", "Slices", "Lay three slices through the volume", ("S",), "slices", False, True),
+    ActionInfo("volume.turn", "View", "Turn", "Let the volume turn by itself", ("T",), "turn", False, True),
+    ActionInfo("volume.corner", "View", "From the corner", "See the volume from its corner", ("1",), "bookmark"),
+    ActionInfo("volume.input", "View", "Input face", "See the volume from the input", ("2",), "bookmark"),
+    ActionInfo("volume.side", "View", "From the side", "See signals run from left to right", ("3",), "bookmark"),
+    ActionInfo("volume.readout", "View", "Read-out face", "See the volume from the read-out", ("4",), "bookmark"),
+    ActionInfo("volume.top", "View", "From the top", "See the volume from above", ("5",), "bookmark"),
+    ActionInfo("volume.own", "View", "Kept view", "See the volume as it was kept", ("6",), "bookmark"),
+    ActionInfo("volume.keep", "View", "Keep this view", "Remember this view of the volume", ("B",), "bookmark"),
     ActionInfo(
         "full_screen", "View", "Full screen", "Fill the screen, or leave it", ("F", "F11"), "fullscreen", True, True
     ),

@@ -18,6 +18,7 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Knobs", RIGHT, 508),
     ("Classes", RIGHT, 168),
     ("Channels", RIGHT, 130),
+    ("Volume", RIGHT, 130),
     ("Traces", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
@@ -25,7 +26,7 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
 )
 """Title, side and default length along that side in pixels."""
 
-TABBED = {"World": "Input", "Alignment": "Nudge profile", "Links": "Nudge profile"}
+TABBED = {"World": "Input", "Volume": "Channels", "Alignment": "Nudge profile", "Links": "Nudge profile"}
 """Docks that lie behind another one as a tab."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}
@@ -36,17 +37,17 @@ class Docks:
 
     def __init__(self, window: QMainWindow, panels: dict[str, QWidget]):
         self._window = window
+        self._offered: dict[str, bool] = {}
         self.by_title: dict[str, QDockWidget] = {}
         for corner, area in (
             (Qt.Corner.BottomLeftCorner, LEFT),
             (Qt.Corner.BottomRightCorner, RIGHT),
         ):
             window.setCorner(corner, area)
-        for title, area, _ in PLACES:
+        for title, _, _ in PLACES:
             dock = QDockWidget(title, window)
             dock.setObjectName(title)
             dock.setWidget(panels[title])
-            window.addDockWidget(area, dock)
             self.by_title[title] = dock
 
     def visible(self, title: str) -> bool:
@@ -54,32 +55,49 @@ class Docks:
         dock = self.by_title[title]
         return dock.isVisible() and not dock.visibleRegion().isEmpty()
 
+    def offer(self, title: str, on: bool) -> None:
+        """Show a dock that only some networks have, in front of its tabs, or take it away with its menu entry."""
+        dock, action = self.by_title[title], self.by_title[title].toggleViewAction()
+        assert action is not None
+        self._offered[title] = on
+        action.setVisible(on)
+        dock.setVisible(on)
+        if on:
+            dock.raise_()
+
     def bring_up(self, titles: tuple[str, ...]) -> None:
         """Put these in front of the tabs that they share."""
         for title in titles:
             self.by_title[title].raise_()
 
     def arrange(self) -> None:
-        """Put every dock back in its default place."""
+        """Put every dock back in its default place.
+
+        Tabs go straight to their host: Qt leaves a stray tab bar in sight where a dock had a place of its own before.
+        """
         for dock in self.by_title.values():
             self._window.removeDockWidget(dock)
             dock.setFloating(False)
-        for title, area, _ in PLACES:
-            dock = self.by_title[title]
-            self._window.addDockWidget(area, dock)
-            dock.show()
-        for side in (LEFT, RIGHT, BOTTOM):
-            here = [(title, length) for title, area, length in PLACES if area == side and title not in TABBED]
-            row = [(self.by_title[title], length) for title, length in here]
-            docks, lengths = [dock for dock, _ in row], [length for _, length in row]
+        rows = {side: self._add_row(side) for side in (LEFT, RIGHT, BOTTOM)}
+        for title, host in TABBED.items():
+            self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
+            self.by_title[title].setVisible(self._offered.get(title, True))
+        for side, row in rows.items():
             along = Qt.Orientation.Horizontal if side == BOTTOM else Qt.Orientation.Vertical
             across = Qt.Orientation.Vertical if side == BOTTOM else Qt.Orientation.Horizontal
-            if side == BOTTOM:
-                for left, right in pairwise(docks):
-                    self._window.splitDockWidget(left, right, Qt.Orientation.Horizontal)
-            for title, host in TABBED.items():
-                if self.by_title[host] in docks:
-                    self._window.tabifyDockWidget(self.by_title[host], self.by_title[title])
-                    self.by_title[host].raise_()
-            self._window.resizeDocks(docks, lengths, along)
-            self._window.resizeDocks(docks[:1], [SIDE_WIDTHS[side]], across)
+            self._window.resizeDocks([dock for dock, _ in row], [length for _, length in row], along)
+            self._window.resizeDocks([row[0][0]], [SIDE_WIDTHS[side]], across)
+        offered = [title for title, on in self._offered.items() if on]
+        for title in (*TABBED.values(), *offered):
+            self.by_title[title].raise_()
+
+    def _add_row(self, side: Qt.DockWidgetArea) -> list[tuple[QDockWidget, int]]:
+        """The docks that lie beside one another on a side, and their lengths."""
+        row = [(self.by_title[title], length) for title, area, length in PLACES if area == side and title not in TABBED]
+        for dock, _ in row:
+            self._window.addDockWidget(side, dock)
+            dock.show()
+        if side == BOTTOM:
+            for (left, _), (right, _) in pairwise(row):
+                self._window.splitDockWidget(left, right, Qt.Orientation.Horizontal)
+        return row

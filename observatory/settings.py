@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 log = logging.getLogger(__name__)
 
 MAX_RECENT = 8
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 APP_NAME = "toreq-observatory"
 
 
@@ -29,6 +30,9 @@ class Settings:
     preset: str = "deep-100"
     recent: Annotated[list[str], Field(max_length=MAX_RECENT)] = field(default_factory=list)
     view: dict[str, Any] = field(default_factory=dict)
+    volume: dict[str, Any] = field(default_factory=dict)
+    volume_bookmark: Annotated[list[Finite], Field(min_length=3, max_length=3)] | None = None
+    """The view of a volume that a person kept: azimuth and elevation in degrees, distance in edges."""
     ticks_per_second: Annotated[float, Field(ge=0, le=1e6)] | None = None
     """None follows the preset; 0 means as fast as it goes."""
     record_what: Literal["canvas", "window"] = "canvas"

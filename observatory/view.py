@@ -143,3 +143,18 @@ class Exposure:
             for channel, top, floor in zip(settings.channels, self._tops, floors, strict=True)
         )
         return red, green, blue
+
+
+def lights(values: NDArray[np.float32], settings: ViewSettings, exposure: Exposure) -> NDArray[np.float64]:
+    """Light 0..1 of signed activations, velocities and nudges (..., 3), whether a channel is on or off.
+
+    It is what the shader computes, for finite values.
+    """
+    found = np.abs(values, dtype=np.float64)
+    for i, (channel, level) in enumerate(zip(settings.channels, exposure.levels(settings), strict=True)):
+        value = found[..., i]
+        scaled = np.maximum(value * level.scale, 1e-20)
+        light = 1 + np.log10(scaled) / DECADES if channel.log else value * level.scale
+        above = np.clip(value / max(level.floor, 1e-30) - 1, 0, 1)
+        found[..., i] = np.clip(light, 0, 1) * above
+    return found

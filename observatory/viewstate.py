@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from observatory.view import ViewSettings, settings_for
+from observatory.volume_view import VolumeSettings
 
 log = logging.getLogger(__name__)
 
@@ -50,3 +53,21 @@ def restore_view(view: ViewSettings, table: dict[str, Any], network: str) -> Non
                 log.warning("settings: view: %s dropped", entry.name)
     if table.get("network") != network:
         suit_view(view, network)
+
+
+def restore_volume(volume: VolumeSettings, table: dict[str, Any]) -> None:
+    """Set the fields of `volume` that `table` has with a fitting value; every number lies in 0..1."""
+    hints = get_type_hints(VolumeSettings)
+    for entry in fields(volume):
+        if entry.name not in table:
+            continue
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(hints[entry.name], config=ConfigDict(strict=True))
+            value = adapter.validate_python(table[entry.name])
+        except ValidationError:
+            log.warning("settings: volume: %s dropped", entry.name)
+            continue
+        if isinstance(value, bool | str) or 0 <= value <= 1:
+            setattr(volume, entry.name, value)
+        else:
+            log.warning("settings: volume: %s dropped", entry.name)

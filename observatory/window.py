@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,10 @@ from engine.commands import (
     Step,
     Throttle,
 )
-from engine.frame import ABLATED, Frame
+from engine.frame import Frame
 from engine.preset import Preset, PresetError, load_preset
 from observatory.actions import ACTIONS, build_actions
 from observatory.alignment_desk import AlignmentDesk
-from observatory.canvas.mosaic import MosaicCanvas
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
 from observatory.docks import Docks
@@ -59,11 +59,15 @@ from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
 from observatory.panels.time_bar import TimeBar
 from observatory.panels.traces import FIGURES, LENGTH, TracesPanel
+from observatory.panels.volume import VolumePanel
 from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
 from observatory.settings import Settings, save_settings
+from observatory.stage import Stage
 from observatory.view import settings_for
-from observatory.viewstate import restore_view, suit_view, view_table
+from observatory.viewstate import restore_view, restore_volume, suit_view, view_table
+from observatory.volume_desk import VolumeDesk
+from observatory.volume_view import VolumeSettings
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +94,12 @@ class Window(QMainWindow):
         self.setDockNestingEnabled(True)
         self.view = settings_for(preset.network)
         restore_view(self.view, settings.view, preset.network)
-        self.canvas = MosaicCanvas(self.view)
+        self.volume_view = VolumeSettings()
+        restore_volume(self.volume_view, settings.volume)
+        self.stage = Stage(self.view, self.volume_view)
+        self.canvas = self.stage.mosaic
         self.banner = Banner()
-        self.past_frame = PastFrame(self.canvas.native)
+        self.past_frame = PastFrame(self.stage)
         self.time_bar = TimeBar()
         self._build_centre()
         self._build_panels()
@@ -100,7 +107,7 @@ class Window(QMainWindow):
         self.setStatusBar(self.status)
         self.throttle = ThrottleSlider()
         self.controller = Controller(engine, self)
-        self.capture = Capture(self, self.canvas.native, self.canvas.capture)
+        self.capture = Capture(self, self.stage, self.stage.capture)
         self.recording = RecordingDesk(
             self.capture, settings, self.banner, lambda: self.shown, lambda: self.history.past, self
         )
@@ -112,6 +119,7 @@ class Window(QMainWindow):
         self.alignment = AlignmentDesk(
             self.alignment_panel, self.controller.send, lambda: self.docks.visible("Alignment"), self
         )
+        self.volume = VolumeDesk(self.stage, self.volume_view, self.volume_panel, self.docks, settings, self)
         self.actions_by_name = build_actions(self)
         self.learning.attach(self.actions_by_name["learning.toggle"])
         self.recording.attach(self.actions_by_name["recording.toggle"])
@@ -125,6 +133,7 @@ class Window(QMainWindow):
         self._last.timeout.connect(self._redraw_slowly)
         self._connect()
         self._restore_places()
+        self.volume.attach(self.actions_by_name)
         self._begin(preset, source or preset.name)
         self.controller.start()
 
@@ -136,7 +145,7 @@ class Window(QMainWindow):
         column.addWidget(self.banner)
         column.addWidget(self.past_frame, 1)
         column.addWidget(self.time_bar)
-        self.canvas.native.setMinimumSize(QSize(240, 180))
+        self.stage.setMinimumSize(QSize(240, 180))
         self.setCentralWidget(centre)
 
     def _build_panels(self) -> None:
@@ -146,6 +155,7 @@ class Window(QMainWindow):
         self.classes = ClassesPanel()
         self.knobs = KnobsPanel()
         self.channels = ChannelsPanel(self.view)
+        self.volume_panel = VolumePanel(self.volume_view)
         self.traces = TracesPanel()
         self.profile = ProfilePanel()
         self.links = LinksPanel()
@@ -160,6 +170,7 @@ class Window(QMainWindow):
                 "Classes": self.classes,
                 "Knobs": self.knobs,
                 "Channels": self.channels,
+                "Volume": self.volume_panel,
                 "Traces": self.traces,
                 "Nudge profile": self.profile,
                 "Links": self.links,
@@ -182,9 +193,9 @@ class Window(QMainWindow):
         self.throttle.chosen.connect(self._set_speed)
         self.history.changed.connect(self._look_elsewhere)
         self.capture.changed.connect(self.status.show_recording)
-        self.canvas.hovered.connect(self._hovered)
+        self.stage.hovered.connect(self._hovered)
         self.canvas.region_drawn.connect(lambda neurons: send(AblateRegion(neurons)))
-        self.canvas.events.draw.connect(self.status.count_draw)
+        self.stage.drawn.connect(self.status.count_draw)
         keep_arrows_while(self.canvas.native, lambda: not self.canvas.fitted)
 
     def _restore_places(self) -> None:
@@ -233,7 +244,8 @@ class Window(QMainWindow):
             self._show(self.shown)
 
     def _show(self, frame: Frame) -> None:
-        self.canvas.show_frame(frame)
+        self.stage.show_frame(frame)
+        self.volume.follow(frame)
         self.status.follow(frame)
         if self.docks.visible("World"):
             self.world.follow(frame)
@@ -277,14 +289,8 @@ class Window(QMainWindow):
         action.setText("Play" if paused else "Pause")
 
     def _hovered(self, neuron: Any) -> None:
-        if neuron is None:
-            self.status.neuron.clear()
-            return
-        dead = "ablated   " if neuron.flags & ABLATED else ""
-        self.status.neuron.setText(
-            f"{dead}layer {neuron.layer} ({neuron.row}, {neuron.column})   activation {neuron.activation:+.3f}"
-            f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}"
-        )
+        frame = self.controller.frame
+        self.status.show_neuron(neuron, frame is not None and frame.layout.volume)
 
     # -- presets
 
@@ -405,6 +411,7 @@ class Window(QMainWindow):
         self.settings.geometry = self.saveGeometry().toBase64().data().decode()
         self.settings.docks = self.saveState().toBase64().data().decode()
         self.settings.view = view_table(self.view, self.preset.network)
+        self.settings.volume = asdict(self.volume_view)
         save_settings(self.settings)
         if not self.controller.stop():
             log.error("the engine did not stop within two seconds")
@@ -413,7 +420,8 @@ class Window(QMainWindow):
         if not self.history_files.stop():
             log.error("a history file was not finished within two seconds")
         self.channels.close_links()
-        self.canvas.close()
+        self.volume.close_links()
+        self.stage.close_canvases()
         super().closeEvent(a0)
 
 

@@ -52,7 +52,7 @@ void main() {
             vec2 edge = min(f, 1.0 - f) * u_cell;
             float line = 1.0 - clamp(min(edge.x, edge.y), 0.0, 1.0);
             light *= 1.0 - 0.45 * line * smoothstep(14.0, 28.0, u_cell);
-            float dead = 1.0 - step(0.5, texture2D(u_lights, (slot * u_tile + cell + 0.5) / u_atlas).a);
+            float dead = 1.0 - step(0.25, texture2D(u_lights, (slot * u_tile + cell + 0.5) / u_atlas).a);
             float cross = min(abs(f.x - f.y), abs(f.x + f.y - 1.0)) * u_cell * 0.7071;
             float stroke = clamp(max(0.5, 0.06 * u_cell) + 0.5 - cross, 0.0, 1.0) * smoothstep(3.0, 6.0, u_cell);
             light = mix(light, u_cross, dead * stroke);

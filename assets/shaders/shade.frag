@@ -1,5 +1,6 @@
 // First pass: one fragment per neuron. The target holds the tiles edge to edge, u_columns in a row; the sources hold
-// one layer per row, as the engine wrote them. Alpha is 0 where a neuron is cut out.
+// one layer per row, as the engine wrote them. Alpha is 0 where a neuron is cut out, elsewhere 0.5 to 1 by the light
+// of its nudge, whether blue is on or off.
 uniform sampler2D u_activation;
 uniform sampler2D u_velocity;
 uniform sampler2D u_nudge;
@@ -44,7 +45,9 @@ void main() {
     vec3 linear = clamp(value * u_scale, 0.0, 1.0);
     vec3 decades = clamp(1.0 + log2(max(value * u_scale, 1e-20)) * 0.30103 / u_decades, 0.0, 1.0);
     vec3 above = clamp(value / max(u_floor, 1e-30) - 1.0, 0.0, 1.0);
-    vec3 light = mix(linear, decades, u_log) * above * u_on;
+    vec3 light = mix(linear, decades, u_log) * above;
+    float thought = 0.5 + 0.5 * light.b;
+    light *= u_on;
     light.r *= mix(1.0, SKIPPED, bit(flags, 8.0));
 
     vec3 colour = min(light.r * u_red + light.g * u_green + light.b * u_blue, 1.0);
@@ -54,11 +57,13 @@ void main() {
     colour = mix(colour, WHITE, white);
     float dead = bit(flags, 16.0);
     colour = mix(colour, u_dead, dead);
+    float alpha = thought * (1.0 - dead);
     if (bit(flags, 4.0) > 0.5) {
         colour = BROKEN;
+        alpha = 1.0 - dead;
     }
     if (bit(flags, 32.0) > 0.5) {
         colour = u_page;
     }
-    gl_FragColor = vec4(colour, 1.0 - dead);
+    gl_FragColor = vec4(colour, alpha);
 }

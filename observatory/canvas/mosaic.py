@@ -7,17 +7,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
-from PyQt6 import sip
-from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QWidget
-from vispy import app, gloo
+from vispy import gloo
 from vispy.util.keys import SHIFT
 
 from engine.frame import Frame
+from observatory.canvas.base import FrameCanvas
+from observatory.canvas.colours import PAGE
 from observatory.canvas.geometry import Camera, Grid, Rectangle, Size, best_columns
-from observatory.canvas.lifetime import ContextLifetime
-from observatory.canvas.pointer import LeaveWatch, Neuron
-from observatory.canvas.renderer import PAGE, MosaicRenderer, View
+from observatory.canvas.pointer import Neuron, neuron_of
+from observatory.canvas.renderer import MosaicRenderer, View
 from observatory.view import Exposure, ViewSettings
 
 _CLICK_SLACK = 5
@@ -27,7 +26,7 @@ _ARROW_PIXELS = 80
 _ARROWS = {"Left": (1, 0), "Right": (-1, 0), "Up": (0, 1), "Down": (0, -1)}
 
 
-class MosaicCanvas(app.Canvas):  # type: ignore[misc]
+class MosaicCanvas(FrameCanvas):
     """All layers of the newest frame; `native` is the QWidget to put into a layout.
 
     Drag pans, the wheel zooms about the pointer, a click zooms on a layer, another click, a double click or Escape
@@ -35,40 +34,21 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
     drops it again. While the widget is hidden nothing is uploaded.
     """
 
-    hovered: ClassVar[Signal] = Signal(object)
-    """The Neuron under the pointer, or None; also when its values change."""
     layer_clicked: ClassVar[Signal] = Signal(int)
     """A layer, counted from 1, on which the view zooms."""
     region_drawn: ClassVar[Signal] = Signal(object)
     """The neurons that a rectangle drawn with Shift touches, bool (layers, neurons); never none."""
 
-    def __init__(self, settings: ViewSettings, parent: QWidget | None = None) -> None:
-        application = app.Application("pyqt6")
-        super().__init__(app=application, parent=parent, size=(960, 600), show=False, autoswap=False, dpi=96)
-        self._settings = settings
+    def __init__(self, settings: ViewSettings, exposure: Exposure | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(settings, exposure, parent)
         self._renderer = MosaicRenderer()
-        self._exposure = Exposure()
-        self._frame: Frame | None = None
         self._camera: Camera | None = None
         self._layer: int | None = None
-        self._pointer: tuple[float, float] | None = None
-        self._neuron: Neuron | None = None
         self._press: tuple[float, float] | None = None
         self._drag: tuple[float, float] | None = None
         self._region: tuple[tuple[float, float], tuple[float, float]] | None = None
-        self.events.draw.ignore_callback_errors = False
-        self._widget.setMinimumSize(160, 120)
-        self._widget.setCursor(Qt.CursorShape.CrossCursor)
-        self._lifetime = ContextLifetime(self._release)
-        self._leave = LeaveWatch(self._widget, lambda: self.point_at(None))
-        settings.changed.connect(self._redraw)
 
     # what the window calls
-
-    @property
-    def exposure(self) -> Exposure:
-        """The automatic exposure as it is now."""
-        return self._exposure
 
     @property
     def fitted(self) -> bool:
@@ -79,21 +59,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         """Show a frame at the next repaint; its arrays must not be written again."""
         if self._frame is not None and frame.layout != self._frame.layout:
             self.fit()
-        self._frame = frame
-        self._exposure.observe(frame)
-        self._hover()
-        self.update()
-
-    def update(self, event: Any = None) -> None:
-        """Ask for a repaint; nothing happens once the widget has been deleted by its owner."""
-        if self._backend is not None and not sip.isdeleted(self._widget):
-            super().update(event)
-
-    def close(self) -> None:
-        """Give everything back; it does no harm when the widget is already gone."""
-        self._settings.changed.disconnect(self._redraw, missing_ok=True)
-        if not sip.isdeleted(self._widget):
-            super().close()
+        super().show_frame(frame)
 
     def fit(self) -> None:
         """Show the whole mosaic."""
@@ -115,8 +81,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         A fitted mosaic is laid out anew for that size; a zoomed one keeps its middle. Raises RuntimeError before
         the widget was shown.
         """
-        if not self._widget.isValid():
-            raise RuntimeError("the canvas has no OpenGL context before it is shown")
+        self._require_context()
         width, height = size
         frame, grid = self._frame, self._grid(size)
         if frame is None or grid is None:
@@ -135,19 +100,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
         if frame is None or grid is None:
             return None
         place = grid.neuron_at(*self._world(grid, x, y))
-        if place is None:
-            return None
-        layer, row, column = place
-        at = layer - 1, row * grid.layout.width + column
-        return Neuron(
-            layer,
-            row,
-            column,
-            float(frame.activation[at]),
-            float(frame.velocity[at]),
-            float(frame.nudge[at]),
-            int(frame.flags[at]),
-        )
+        return None if place is None else neuron_of(frame, *place)
 
     def position_of(self, layer: int) -> tuple[float, float]:
         """The middle of a layer's tile in logical pixels; raises LookupError before the first frame."""
@@ -162,8 +115,7 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
     def point_at(self, position: tuple[float, float] | None) -> None:
         """The pointer is at this logical pixel, or (None) elsewhere."""
         before = self._hover_layer()
-        self._pointer = position
-        self._hover()
+        super().point_at(position)
         if self._hover_layer() != before:
             self.update()
 
@@ -179,10 +131,6 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
             return
         view = View(grid, self._seen(grid), self._pixels, self._hover_layer() or 0, self._rectangle(grid))
         self._renderer.draw(frame, self._settings, self._exposure, view)
-
-    def on_initialize(self, event: Any) -> None:
-        """A context was made, at first or after undocking; its objects go when it goes."""
-        self._lifetime.watch(self._widget.context())
 
     def on_resize(self, event: Any) -> None:
         """Keep a zoomed layer in view."""
@@ -259,19 +207,6 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
 
     # the parts
 
-    @property
-    def _widget(self) -> Any:
-        return self.native
-
-    @property
-    def _ratio(self) -> float:
-        return float(self._widget.devicePixelRatioF())
-
-    @property
-    def _pixels(self) -> Size:
-        ratio = self._ratio
-        return max(round(self._widget.width() * ratio), 1), max(round(self._widget.height() * ratio), 1)
-
     def _grid(self, size: Size | None = None) -> Grid | None:
         if self._frame is None:
             return None
@@ -301,24 +236,14 @@ class MosaicCanvas(app.Canvas):  # type: ignore[misc]
             if neurons.any():
                 self.region_drawn.emit(neurons)
 
-    def _redraw(self) -> None:
-        self.update()
-
-    def _release(self) -> None:
+    def _release_objects(self) -> None:
         self._renderer.release()
-        self.context.glir.flush(self.context.shared.parser)
 
     def _hover_layer(self) -> int | None:
         grid = self._grid()
         if grid is None or self._pointer is None:
             return None
         return grid.layer_at(*self._world(grid, *self._pointer))
-
-    def _hover(self) -> None:
-        neuron = self.neuron_at(*self._pointer) if self._pointer is not None else None
-        if neuron != self._neuron:
-            self._neuron = neuron
-            self.hovered.emit(neuron)
 
     def _move_to(self, camera: Camera, grid: Grid) -> None:
         held = camera.held(grid, self._pixels)

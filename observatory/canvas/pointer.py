@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from PyQt6.QtCore import QEvent, QObject
 from PyQt6.QtWidgets import QWidget
 
+from engine.frame import Frame
+
 
 @dataclass(frozen=True, slots=True)
 class Neuron:
-    """The neuron under the pointer: layer counts from 1, row and column from 0; the values are signed."""
+    """The neuron under the pointer: layer counts from 1, row and column from 0; the values are signed.
+
+    `density` is its number of synapses, None where the network has no such number.
+    """
 
     layer: int
     row: int
@@ -20,6 +25,22 @@ class Neuron:
     velocity: float
     nudge: float
     flags: int
+    density: float | None = None
+
+
+def neuron_of(frame: Frame, layer: int, row: int, column: int) -> Neuron:
+    """A neuron of a frame by its place."""
+    at = layer - 1, row * frame.layout.width + column
+    return Neuron(
+        layer,
+        row,
+        column,
+        float(frame.activation[at]),
+        float(frame.velocity[at]),
+        float(frame.nudge[at]),
+        int(frame.flags[at]),
+        None if frame.density is None else float(frame.density[at]),
+    )
 
 
 class LeaveWatch(QObject):

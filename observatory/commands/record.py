@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.preset import Preset
+    from observatory.recording.headless import Shot, View
 
 MAX_SECONDS = 3600.0
 MAX_FPS = 120
+MAX_TURN = 3600.0
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4096
 
 _EXAMPLES = """\
   observatory record deep-100 --out deep-100.mp4
   observatory record edge-of-chaos --out edge.mp4 --seconds 20 --fps 60 --size 1920x1080
   observatory record deep-100 --out slow.mp4 --every 1 --set sigma=0.5
+  observatory record cube-8 --out cube.mp4 --view clouds --turn 20
 """
 
 
@@ -42,6 +46,11 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument(
         "--every", type=positive_integer, metavar="K", help="ticks between two frames (as many as the live view makes)"
     )
+    parser.add_argument(
+        "--view", type=_view, metavar="VIEW", help="of a volume: light (the usual), brightest, clouds, density, mosaic"
+    )
+    parser.add_argument("--slices", action="store_true", help="lay three slices through a volume")
+    parser.add_argument("--turn", type=_degrees, metavar="DEG", help="degrees a second that a volume turns by (12)")
     add_overrides(parser)
     add_backend(parser)
     parser.set_defaults(run=run)
@@ -50,6 +59,8 @@ def add(subcommands: Subcommands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Render the video and print what is in it."""
     from engine.preset import load_preset
+    from observatory.recording.headless import Shot
+    from observatory.volume_view import TURN
 
     with refusals_are_usage_errors():
         preset = load_preset(arguments.preset)
@@ -62,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         dict(arguments.overrides),
         arguments.every,
         arguments.backend,
+        Shot(arguments.view, arguments.slices, TURN if arguments.turn is None else arguments.turn),
     )
     width, height = found["size"]
     rows = {
@@ -86,18 +98,22 @@ def render(
     overrides: Mapping[str, float],
     every: int | None,
     backend: str,
+    shot: Shot | None = None,
 ) -> dict[str, Any]:
     """Render with a progress bar on stderr and return what `headless.record` found.
 
-    Without `every`, the video runs at the preset's own ticks per second.
+    Without `every`, the video runs at the preset's own ticks per second; without `shot`, it is filmed as usual.
     """
     require_writable(out)
-    from observatory.recording.headless import record
+    from observatory.recording.headless import Shot, ViewError, record
 
     if every is None:
         every = max(1, round(preset.ticks_per_second / fps))
     with refusals_are_usage_errors(), progress_bar(out.name) as progress:
-        return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress)
+        try:
+            return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress, shot or Shot())
+        except ViewError as error:
+            raise UsageError(str(error)) from error
 
 
 def require_writable(out: Path) -> None:
@@ -156,3 +172,22 @@ def size_of_video(text: str) -> tuple[int, int]:
     if any(side % 2 or not SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (width, height)):
         raise argparse.ArgumentTypeError(f"{text}: both must be even, from {SMALLEST_SIDE} to {LARGEST_SIDE}")
     return width, height
+
+
+def _view(text: str) -> View:
+    from observatory.recording.headless import VIEWS
+
+    for view in VIEWS:
+        if view == text:
+            return view
+    raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(VIEWS)}")
+
+
+def _degrees(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= MAX_TURN:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of degrees a second, at most {MAX_TURN:g}")
+    return value

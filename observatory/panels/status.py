@@ -7,8 +7,9 @@ import time
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QLabel, QStatusBar, QWidget
 
-from engine.frame import Frame
+from engine.frame import ABLATED, Frame
 from observatory import palette
+from observatory.canvas.pointer import Neuron
 
 _SMOOTHING = 0.4
 _PERIOD_MS = 500
@@ -62,6 +63,21 @@ class StatusBar(QStatusBar):
         """Show how the recording goes; empty text hides it."""
         self.recording.setText(text)
         self.recording.setVisible(bool(text))
+
+    def show_neuron(self, neuron: Neuron | None, volume: bool) -> None:
+        """Show where a neuron lies and its values; None clears it."""
+        if neuron is None:
+            self.neuron.clear()
+            return
+        dead = "ablated   " if neuron.flags & ABLATED else ""
+        place = f"layer {neuron.layer} ({neuron.row}, {neuron.column})"
+        if volume:
+            place = f"voxel x {neuron.column}  y {neuron.row}  z {neuron.layer - 1}"
+        synapses = "" if neuron.density is None else f"   synapses {neuron.density:g}"
+        self.neuron.setText(
+            f"{dead}{place}   activation {neuron.activation:+.3f}"
+            f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}{synapses}"
+        )
 
     def refresh(self) -> None:
         """Rewrite the figures."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -12,13 +13,48 @@ from engine.commands import SetParameter
 from engine.frame import Frame
 from engine.preset import Preset
 from engine.session import Session
-from observatory.canvas.offscreen import OffscreenError, OffscreenMosaic
+from observatory.canvas.offscreen import OffscreenError, OffscreenEye, OffscreenMosaic, OffscreenVolume
 from observatory.recording.encoder import VideoWriter
 from observatory.recording.hud import Hud, strip_height
 from observatory.recording.sidecar import Origin, RecordingError
 from observatory.view import settings_for
+from observatory.volume_view import TURN, Show, VolumeSettings
 
 Progress = Callable[[int, int], None]
+
+View = Show | Literal["mosaic"]
+VIEWS: tuple[View, ...] = (*get_args(Show), "mosaic")
+"""What a video can show; all but the mosaic need a network that is a volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """How a network is filmed: one of `VIEWS` (None: light for a volume, else the mosaic), with slices through the
+    volume or not, turning by so many degrees a second."""
+
+    view: View | None = None
+    slices: bool = False
+    turn: float = TURN
+
+
+class ViewError(ValueError):
+    """This network cannot be filmed in that way; the message says why."""
+
+
+def eye_for(frame: Frame, network: str, fps: int, shot: Shot) -> OffscreenEye:
+    """What draws pictures of frames like this one, of a network of that kind, at `fps`.
+
+    Raises ViewError for a view that these frames do not have and OffscreenError where nothing can be drawn.
+    """
+    settings = settings_for(network)
+    view: View = shot.view or ("light" if frame.layout.volume else "mosaic")
+    if view == "mosaic":
+        return OffscreenMosaic(settings)
+    if not frame.layout.volume:
+        raise ViewError(f"{frame.preset} is no volume: it can be shown as the mosaic only, not as {view}")
+    if view == "density" and frame.density is None:
+        raise ViewError(f"{frame.preset} does not count the synapses of its voxels, so there is no density to show")
+    return OffscreenVolume(settings, VolumeSettings(show=view, slices=shot.slices), turn=shot.turn / fps)
 
 
 def record(
@@ -31,11 +67,12 @@ def record(
     every: int = 2,
     backend: str = "auto",
     progress: Progress | None = None,
+    shot: Shot = Shot(),
 ) -> dict[str, Any]:
     """Render `seconds` of video at `fps`, `every` ticks per frame, and return the metrics as a JSON-ready table.
 
     size is (width, height), both even. `progress(done, total)` counts frames. Needs neither display nor window.
-    Raises ValueError for what cannot be (sizes, knobs) and RecordingError when the file cannot be written or
+    Raises ValueError for what cannot be (sizes, knobs, ViewError) and RecordingError when the file cannot be written or
     nothing can be drawn; an interrupt ends the video where it stands, and what was written plays.
     """
     session = Session(preset, backend)
@@ -46,7 +83,7 @@ def record(
     width, height = size
     found = _Findings()
     try:
-        eye = OffscreenMosaic(settings_for(preset.network))
+        eye = eye_for(frame, preset.network, fps, shot)
     except OffscreenError as error:
         raise RecordingError(str(error)) from error
     with eye, VideoWriter(out, size, fps, Origin.of(frame)) as video:

@@ -18,9 +18,9 @@ from engine.frame import ABLATED, NOT_FINITE, SATURATED
 from engine.layout import Layout
 from engine.preset import load_preset
 from engine.thread import EngineThread
+from observatory.canvas.colours import ACCENT, CROSS, DEAD
 from observatory.canvas.geometry import Grid
 from observatory.canvas.mosaic import MosaicCanvas
-from observatory.canvas.renderer import ACCENT, CROSS, DEAD
 from observatory.settings import Settings
 from observatory.view import ViewSettings
 from observatory.window import Window

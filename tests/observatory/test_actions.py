@@ -26,7 +26,7 @@ PROMISED = {
     "full_screen": "F",
     "command_palette": "Ctrl+Shift+P",
     "shortcuts": "F1",
-    "canvas.fit": "0",
+    "stage.fit": "0",
     "open_preset": "Ctrl+O",
     "close": "Ctrl+Q",
 }

@@ -11,8 +11,8 @@ from frames import fake_frame
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from observatory.canvas.colours import PAGE, RED
 from observatory.canvas.mosaic import MosaicCanvas
-from observatory.canvas.renderer import PAGE, RED
 from observatory.recording.screenshot import save_png
 from observatory.recording.sidecar import RecordingError
 from observatory.view import ChannelSettings, ViewSettings

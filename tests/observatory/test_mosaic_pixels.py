@@ -14,9 +14,9 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from engine.frame import NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, Frame
+from observatory.canvas.colours import BLUE, GREEN, PAGE, RED, REST
 from observatory.canvas.glyphs import digit_texture
 from observatory.canvas.mosaic import MosaicCanvas
-from observatory.canvas.renderer import BLUE, GREEN, PAGE, RED, REST
 from observatory.view import ViewSettings
 
 LAYERS, SIDE = 12, 8

@@ -53,7 +53,8 @@ class TweenNetwork:
         world.latency = len(layers)
         self.dtype = self.chain.dtype
         tiles = [tile_of(layer.shape) for layer in layers]
-        self.layout = Layout(len(layers), *(max(tile[axis] for tile in tiles) for axis in (0, 1)))
+        height, width = (max(tile[axis] for tile in tiles) for axis in (0, 1))
+        self.layout = Layout(len(layers), height, width)
         self.places = np.stack([self._places(layer.shape, tile) for layer, tile in zip(layers, tiles, strict=True)])
         """Which output lies where in its tile, int64 (layers, neurons); -1 where none does."""
         self._own = tween_knobs()
