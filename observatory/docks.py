@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
@@ -83,3 +83,12 @@ class Docks:
                     self.by_title[host].raise_()
             self._window.resizeDocks(docks, lengths, along)
             self._window.resizeDocks(docks[:1], [SIDE_WIDTHS[side]], across)
+        self.hide_stale_tabs()
+
+    def hide_stale_tabs(self) -> None:
+        """Qt leaves the tab bars of earlier arrangements lying about, in sight; the newest of a group is in use."""
+        seen: set[str] = set()
+        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        for bar in reversed([bar for bar in bars if bar.count()]):
+            bar.setVisible(bar.tabText(0) not in seen)
+            seen.add(bar.tabText(0))
