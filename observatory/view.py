@@ -77,8 +77,8 @@ class ViewSettings:
 
 
 def settings_for(network: str) -> ViewSettings:
-    """Settings that suit a network: where signals differ by decades from layer to layer, they start logarithmic."""
-    red, green, blue = (ChannelSettings(log=network in ("hopfield", "tween")) for _ in range(3))
+    """Settings that suit a network: in a Hopfield chain all signals fade by decades, so they start logarithmic."""
+    red, green, blue = (ChannelSettings(log=network == "hopfield") for _ in range(3))
     return ViewSettings(red, green, blue)
 
 

@@ -28,7 +28,7 @@ from engine.commands import (
     Step,
     Throttle,
 )
-from engine.frame import ABLATED, Frame
+from engine.frame import ABLATED, UNUSED, Frame
 from engine.preset import Preset, PresetError, load_preset
 from observatory.actions import ACTIONS, build_actions
 from observatory.alignment_desk import AlignmentDesk
@@ -59,6 +59,7 @@ from observatory.recording_desk import RecordingDesk
 from observatory.settings import Settings, save_settings
 from observatory.view import settings_for
 from observatory.viewstate import restore_view, suit_view, view_table
+from observatory.words import channel_names
 
 log = logging.getLogger(__name__)
 
@@ -242,10 +243,14 @@ class Window(QMainWindow):
         if neuron is None:
             self.status.neuron.clear()
             return
+        if neuron.flags & UNUSED:
+            self.status.neuron.setText(f"layer {neuron.layer}")
+            return
         dead = "ablated   " if neuron.flags & ABLATED else ""
+        red, green, blue = channel_names(self.preset.network)
         self.status.neuron.setText(
-            f"{dead}layer {neuron.layer} ({neuron.row}, {neuron.column})   activation {neuron.activation:+.3f}"
-            f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}"
+            f"{dead}layer {neuron.layer} ({neuron.row}, {neuron.column})   {red} {neuron.activation:+.3f}"
+            f"   {green} {neuron.velocity:+.1e}   {blue} {neuron.nudge:+.1e}"
         )
 
     # -- presets
@@ -257,6 +262,7 @@ class Window(QMainWindow):
         if "tween" in (preset.network, self.preset.network):
             self.docks.bring_up(("World", "Links") if preset.network == "tween" else ("Input", "Nudge profile"))
         self.preset = preset
+        self.channels.call(channel_names(preset.network))
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
         self.knobs.expect(preset.knobs)

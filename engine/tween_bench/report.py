@@ -105,9 +105,9 @@ def _published(rows: Iterable[Row]) -> list[dict[str, str]]:
 
 def _tuning(result: Result) -> Table:
     words = (
-        f"Mean accuracy of {result['tuning_seeds']} games of each of the {result['settings_tried']} settings that "
-        f"every mode was given, and of {result['final_seeds']} other games of the best three; none of them is among the "
-        "games above. Chosen is the largest mean minus sd in the final."
+        f"Mean accuracy of {result['tuning_seeds']} games of half the length of each of the "
+        f"{result['settings_tried']} settings that every mode was given, and of {result['final_seeds']} whole games of "
+        "the best three; none of them is among the games above. Chosen is the largest mean minus sd in the final."
     )
     columns: tuple[Column, ...] = (
         ("network", lambda row: str(row["net"])),

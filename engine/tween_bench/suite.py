@@ -44,8 +44,8 @@ class Plan:
     fresh_nets: tuple[str, ...] = FRESH_NETS
     seeds: int = 20
     ticks: int = TICKS
-    tuning_seeds: int = 6
-    final_seeds: int = 60
+    tuning_seeds: int = 5
+    final_seeds: int = 24
     variants: int = len(GRIDS["stc"])
     timed: int = 300
     """Ticks of one lane that outputs per second are told from."""

@@ -1,7 +1,7 @@
 """The same tuning for every mode: as many settings, in games and with weights that no result is reported of.
 
-Two rounds: every setting plays a few games, then the best FINALISTS play as many as are reported. A step size at the
-edge of what is stable fails in one game of twenty, and a few games seldom show that.
+Two rounds: every setting plays a few games of half the length, then the best FINALISTS play as many whole games as are
+reported. A step size at the edge of what is stable fails in one game of twenty, and a few games seldom show that.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def tune(
 ) -> tuple[Settings, list[dict[str, Any]]]:
     """The best settings, and what each reached. Step sizes play side by side.
 
-    `lanes` games and `ticks` for each setting of the first round, `final_lanes` games for each of the second; of the
-    grid the first `variants`.
+    `lanes` games of half the `ticks` for each setting of the first round, `final_lanes` games of all `ticks` for each
+    of the second; of the grid the first `variants`.
     """
     table: list[dict[str, Any]] = []
     tried: list[tuple[float, Settings, dict[str, Any]]] = []
     for rates, settings in GRIDS[mode][:variants]:
         side_by_side = settings.with_rate(tuple(rate for rate in rates for _ in range(lanes)))
-        right = play(net, mode, side_by_side, lanes=lanes * len(rates), seed=SEEDS[0], ticks=ticks, rule=rule)
+        right = play(net, mode, side_by_side, lanes=lanes * len(rates), seed=SEEDS[0], ticks=ticks // 2, rule=rule)
         for index, rate in enumerate(rates):
             chosen = settings.with_rate(rate)
             reached = _reached(right[:, index * lanes : (index + 1) * lanes])

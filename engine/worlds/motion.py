@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.data import Dataset
 from engine.knobs import Knob
 from engine.worlds.score import Score
-from engine.worlds.world import Scene
+from engine.worlds.world import GROUP, Scene
 
 FIELD = 16
 """Pixels on a side."""
@@ -35,8 +35,8 @@ class MotionWorld:
     def __init__(self, data: Dataset, seed: int) -> None:
         self._data = data
         self.parameters: dict[str, Knob] = {
-            "turn": Knob(0.1, 0, 1, "", "Chance that the digit turns in a tick."),
-            "flicker": Knob(0, 0, 1, "", "Chance that a frame is replaced by noise."),
+            "turn": Knob(0.1, 0, 1, "", "Chance that the digit turns in a tick.", group=GROUP),
+            "flicker": Knob(0, 0, 1, "", "Chance that a frame is replaced by noise.", group=GROUP),
         }
         self.latency = 0
         self.reset(seed)
@@ -49,7 +49,6 @@ class MotionWorld:
         self._room = FIELD - np.array(self._sprite.shape)
         self._at = self._rng.integers(0, self._room + 1)
         self._heading = int(self._rng.integers(len(_STEPS)))
-        self._action = 0
         self._picture = self._draw()
 
     def _draw(self) -> NDArray[np.float32]:
@@ -75,8 +74,7 @@ class MotionWorld:
 
     def act(self, action: int) -> None:
         """The digit goes on, and turns at the edge."""
-        self._score.note(action == self.answer())
-        self._action = action
+        self._score.note(self.answer(), action)
         turns = self._rng.random() < self.parameters["turn"].value
         while turns or not self._stays_inside():
             self._heading, turns = int(self._rng.integers(len(_STEPS))), False
@@ -90,9 +88,10 @@ class MotionWorld:
     def scene(self) -> Scene:
         """The field."""
         row, column = (self._at + np.array(self._sprite.shape) / 2) / FIELD
+        score = self._score
         return Scene(
-            self.kind, self._picture, {"digit": (float(column), float(1 - row))}, "look there",
-            COMMANDS[self.answer()], COMMANDS[self._action], self._score.last, self._score.accuracy,
+            self.kind, self._picture, {"digit": (float(column), float(1 - row))}, "look there", COMMANDS, self.answer(),
+            COMMANDS[score.wanted], COMMANDS[score.action], score.last, score.accuracy,
         )  # fmt: skip
 
 

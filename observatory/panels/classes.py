@@ -14,6 +14,8 @@ from engine.frame import Frame
 from observatory import palette
 
 UNTRAINED = "untrained weights: the answer is a guess"
+STREAMING = "late output; it learns at every tick"
+FROZEN = "late output; it learns nothing now"
 
 
 class Bars(QWidget):
@@ -101,8 +103,13 @@ class ClassesPanel(QWidget):
 
     def redraw(self, frame: Frame) -> None:
         """Show this frame's probabilities."""
+        scene, learning = frame.scene, frame.learning
+        if scene is not None:
+            self.bars.show_values(frame.metrics.probabilities, scene.due, scene.answers)
+            self.note.setText(FROZEN if frame.knobs["freeze"].value else STREAMING)
+            self.note.show()
+            return
         self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
-        learning = frame.learning
         if learning is not None:
             self.note.setText(f"learning: {learning.samples} samples, held-out {learning.test_accuracy:.0%}")
             self.note.show()

@@ -12,6 +12,7 @@ from observatory import palette
 
 _SMOOTHING = 0.4
 _PERIOD_MS = 500
+_SETTLING = "T relax: ticks until the network rested. D nudge: layers the nudge reaches"
 
 
 class StatusBar(QStatusBar):
@@ -28,9 +29,7 @@ class StatusBar(QStatusBar):
         self.phase = self._field("", 12, "The phase the network is in")
         self.ticks = self._field("", 14, "Ticks of the network per second")
         self.frames = self._field("", 12, "Pictures drawn per second")
-        self.settling = self._field(
-            "", 26, "T relax: ticks until the network rested. D nudge: layers the nudge reaches"
-        )
+        self.settling = self._field("", 26, _SETTLING)
         self.recording = QLabel()
         self.recording.setStyleSheet(f"color: {palette.RED}; font-weight: 600; padding: 0 10px;")
         self.recording.hide()
@@ -80,5 +79,11 @@ class StatusBar(QStatusBar):
         phase = f"{metrics.phase} {metrics.phase_ticks}" if frame.tick else "warming up"
         self.phase.setText("paused" if frame.paused else phase)
         self.ticks.setText(f"{metrics.ticks_per_second:.0f} ticks/s")
+        if frame.scene is not None and frame.links is not None:
+            share = "-" if frame.scene.accuracy is None else f"{frame.scene.accuracy:.0%}"
+            self.settling.setText(f"correct {share}   bottleneck layer {frame.links.bottleneck}")
+            self.settling.setToolTip("Share of correct answers lately. Bottleneck: the layer with the lowest budget")
+            return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
         self.settling.setText(f"T relax {relax}   D nudge {metrics.d_nudge} layers")
+        self.settling.setToolTip(_SETTLING)
