@@ -30,9 +30,9 @@ def _paint_places(painter: QPainter, square: QRectF, scene: Scene, trails: Trail
         return QPointF(square.left() + place[0] * square.width(), square.bottom() - place[1] * square.height())
 
     for name, trail in trails.items():
-        colour = QColor(_LOOKS[name][0])
-        colour.setAlphaF(0.35)
-        painter.setPen(QPen(colour, 1.5))
+        faint = QColor(_LOOKS[name][0])
+        faint.setAlphaF(0.35)
+        painter.setPen(QPen(faint, 1.5))
         painter.drawPolyline(QPolygonF([at(place) for place in trail]))
     painter.setPen(Qt.PenStyle.NoPen)
     for name, place in scene.points.items():

@@ -22,7 +22,7 @@ _STEPS = np.array([[0, 1], [0, -1], [-1, 0], [1, 0]])
 
 
 class MotionWorld:
-    """Pictures (1, 16, 16): a digit of the data set, at most half the field in size, one pixel a tick.
+    """Pictures (1, 16, 16): a digit of the data set, at most half the field in size, that moves by single pixels.
 
     The right command leads from the middle of the field along the larger distance towards the digit; it is "stay" where
     both are at most NEAR. The eye does not really move, so the digit wanders on whatever the network does.
@@ -35,6 +35,7 @@ class MotionWorld:
     def __init__(self, data: Dataset, seed: int) -> None:
         self._data = data
         self.parameters: dict[str, Knob] = {
+            "pace": Knob(0.4, 0, 1, "", "Chance that the digit moves in a tick.", group=GROUP),
             "turn": Knob(0.1, 0, 1, "", "Chance that the digit turns in a tick.", group=GROUP),
             "flicker": Knob(0, 0, 1, "", "Chance that a frame is replaced by noise.", group=GROUP),
         }
@@ -75,10 +76,11 @@ class MotionWorld:
     def act(self, action: int) -> None:
         """The digit goes on, and turns at the edge."""
         self._score.note(self.answer(), action)
-        turns = self._rng.random() < self.parameters["turn"].value
+        moves, turns = self._rng.random(2) < [self.parameters[name].value for name in ("pace", "turn")]
         while turns or not self._stays_inside():
             self._heading, turns = int(self._rng.integers(len(_STEPS))), False
-        self._at = self._at + _STEPS[self._heading]
+        if moves:
+            self._at = self._at + _STEPS[self._heading]
         self._picture = self._draw()
 
     def _stays_inside(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.frame import Frame
@@ -53,7 +54,8 @@ class Bars(QWidget):
         line = painter.fontMetrics().height()
         width = self.width() / count
         room = self.height() - 2 * line - 4
-        every = math.ceil(painter.fontMetrics().horizontalAdvance(str(count)) / width)
+        below_bars = self._below(painter.fontMetrics(), width)
+        every = math.ceil(painter.fontMetrics().horizontalAdvance(below_bars[-1]) / width)
         best = int(np.nanargmax(self._values)) if np.isfinite(self._values).any() else -1
         for i, value in enumerate(self._values):
             value = float(value) if np.isfinite(value) else 0.0
@@ -69,7 +71,7 @@ class Bars(QWidget):
                 painter.drawRoundedRect(below.adjusted(2, 0, -2, 0), 3, 3)
             painter.setPen(QColor(palette.ON_ACCENT if marked else palette.TEXT))
             if marked or i % every == 0:
-                painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(i))
+                painter.drawText(below, Qt.AlignmentFlag.AlignCenter, below_bars[i])
             if i == best:
                 told = f"{self._names[i]} {value:.0%}" if self._names else f"{value:.0%}"
                 wide = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
@@ -79,6 +81,12 @@ class Bars(QWidget):
             painter.setPen(QColor(palette.TEXT))
             painter.drawText(above, Qt.AlignmentFlag.AlignCenter, told)
         painter.end()
+
+    def _below(self, metrics: QFontMetrics, width: float) -> Sequence[str]:
+        """Names where all of them have room, else numbers."""
+        if self._names and max(map(metrics.horizontalAdvance, self._names)) < width:
+            return self._names
+        return [str(i) for i in range(len(self._values))]
 
 
 class ClassesPanel(QWidget):

@@ -1,7 +1,7 @@
 """Four traces over ticks; beside them one of learning.
 
-Of a network that settles: largest velocity, T relax, D nudge and ticks per second. Of one that lives in a world: largest
-change, share of correct answers, lowest link budget and ticks per second.
+Of a network that settles: largest velocity, T relax, D nudge and ticks per second. Of one that lives in a world:
+largest change, share of correct answers, lowest link budget and ticks per second.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def glorot(rng: np.random.Generator, lanes: int, rows: int, columns: int, shape:
 
 
 def outer(g: Array, read: Array) -> Array:
-    """Gradient of a matrix that made g's place out of `read`, summed over samples: (S, B, n), (S, B, m) -> (S, n, m)."""
+    """Gradient of a matrix W in W read, for credit g: (S, B, n), (S, B, m) -> (S, n, m), summed over samples."""
     turned = g.swapaxes(1, 2)
     found: Array = turned * read if g.shape[1] == 1 else turned @ read
     return found
