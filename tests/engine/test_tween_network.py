@@ -267,7 +267,7 @@ def test_layers_that_do_not_fit_each_other_name_the_layer() -> None:
 
 
 def test_a_target_reaches_layer_one_of_the_hundred_after_a_hundred_ticks() -> None:
-    """The first class is told when the first picture has come through, in tick 101; layer 1 learns of it in tick 200."""
+    """The first class is told when the first picture has come through, in tick 101; layer 1 learns in tick 200."""
     session = live("tween-100")
     fresh = session.network.state_dict()["1.W"].copy()
     for _ in range(199):
