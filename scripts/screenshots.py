@@ -1,4 +1,7 @@
-"""Takes the documentation's pictures from the running program: docs/images/PRESET.png. Needs a screen."""
+"""Takes the documentation's pictures from the running program: docs/images/PRESET.png. Needs a screen.
+
+    scripts/virtual_screen.sh python scripts/screenshots.py [PRESET ...]
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,12 @@ from observatory.window import Window
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
-MOMENTS = {"deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180}
-"""Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay."""
+MOMENTS = {
+    "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
+    "tween-vision-motion": 2500,
+}  # fmt: skip
+"""Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors half-way
+down a hundred layers, a chase, a digit that is followed."""
 TIMEOUT = 120.0
 
 
@@ -57,7 +64,8 @@ def main() -> int:
     """Take every picture; the exit code tells whether all were taken."""
     application = make_application()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    return 0 if all(take(application, name, ticks) for name, ticks in MOMENTS.items()) else 1
+    names = sys.argv[1:] or list(MOMENTS)
+    return 0 if all([take(application, name, MOMENTS[name]) for name in names]) else 1
 
 
 if __name__ == "__main__":
