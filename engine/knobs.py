@@ -19,7 +19,7 @@ class Knob:
 
     `scale` says how a slider should move: "linear" and "log" are real numbers, "integer" whole ones,
     "switch" is 0.0 or 1.0, "choice" the index of one of `choices`, which can also be given by name.
-    `unit` is "" for pure numbers. `doc` is for the tooltip.
+    `unit` is "" for pure numbers. `doc` is for the tooltip. Knobs of the same `group` stand together.
     """
 
     value: float
@@ -29,6 +29,7 @@ class Knob:
     doc: str
     scale: Scale = "linear"
     choices: tuple[str, ...] = ()
+    group: str = ""
 
     def set_to(self, name: str, value: float | str) -> Knob:
         """The same knob at `value`; raises KnobError when it is not finite, out of range or no choice."""
@@ -49,9 +50,9 @@ class Knob:
         return self.choices[int(self.value)]
 
 
-def choice_knob(choices: tuple[str, ...], doc: str) -> Knob:
+def choice_knob(choices: tuple[str, ...], doc: str, group: str = "") -> Knob:
     """A knob that takes one of `choices`, the first to begin with."""
-    return Knob(0, 0, len(choices) - 1, "", doc, "choice", choices)
+    return Knob(0, 0, len(choices) - 1, "", doc, "choice", choices, group)
 
 
 def set_knob(knobs: dict[str, Knob], name: str, value: float | str) -> None:

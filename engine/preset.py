@@ -75,9 +75,11 @@ class Preset(BaseModel):
     @classmethod
     def _tables_count(cls, table: Any) -> Any:
         """A tween chain's tables say how many layers there are, and how large each is."""
-        if isinstance(table, dict) and table.get("network") == "tween" and isinstance(table.get("chain"), list):
-            repeats = [part.get("repeat", 1) if isinstance(part, dict) else 1 for part in table["chain"]]
-            return {"layers": sum(n for n in repeats if isinstance(n, int)), "neurons": 1, **table}
+        if isinstance(table, dict) and table.get("network") == "tween":
+            chain = table.get("chain")
+            parts = chain if isinstance(chain, list) else []
+            repeats = [part.get("repeat", 1) if isinstance(part, dict) else 1 for part in parts]
+            return {"layers": max(1, sum(n for n in repeats if isinstance(n, int))), "neurons": 1, **table}
         return table
 
     @model_validator(mode="after")

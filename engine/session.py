@@ -84,6 +84,9 @@ class Session:
                 raise PresetError(f"{preset.name}: knobs: {error}") from None
         self.preset = preset
         self.network: Network = network
+        shape = network.layout.layers, network.layout.neurons
+        self._neurons = network.first if isinstance(network, TweenNetwork) else np.ones(shape, bool)
+        """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
         self._phase_knobs = phases
@@ -221,7 +224,7 @@ class Session:
                     raise ValueError(f"a share of {share:g} of the neurons cannot be cut out; it goes from 0 to 1")
                 dead = self.network.ablated
                 rng = np.random.default_rng((self.preset.seed, 7, int(dead.sum())))
-                self.network.ablate(drawn_lesion(~dead, share, rng))
+                self.network.ablate(drawn_lesion(self._neurons & ~dead, share, rng, self._neurons))
                 self._settle_anew()
             case AblateRegion(neurons):
                 self.network.ablate(neurons)
@@ -379,7 +382,7 @@ class Session:
             rms_activation=seen.rms_activation[:, 0].astype(np.float32),
             rms_velocity=seen.rms_velocity[:, 0].astype(np.float32),
             rms_nudge=rms_nudge.astype(np.float32),
-            saturated_share=float(saturated.mean()),
+            saturated_share=float(saturated[self._neurons].mean()),
             oscillating_share=float(oscillating.mean()),
             finite=seen.finite,
             energy=None if energy is None else float(energy[0]),

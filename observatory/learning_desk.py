@@ -9,7 +9,7 @@ from PyQt6.QtCore import QObject
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
-from engine.commands import Command, Learn, SaveWeights
+from engine.commands import Command, Learn, SaveWeights, SetParameter
 from engine.frame import Frame
 from observatory.panels.banner import Banner
 from observatory.settings import Settings
@@ -28,6 +28,7 @@ class LearningDesk(QObject):
         self._window = window
         self._action: QAction | None = None
         self._preset = "weights"
+        self._streams = False
 
     def attach(self, action: QAction) -> None:
         """The action that switches learning shows from now on whether the engine learns."""
@@ -36,13 +37,16 @@ class LearningDesk(QObject):
     def follow(self, frame: Frame) -> None:
         """Show what the engine does."""
         self._preset = frame.preset
+        self._streams = "freeze" in frame.knobs
+        learns = not frame.knobs["freeze"].value if self._streams else frame.learning is not None
         if self._action is not None:
-            self._action.setChecked(frame.learning is not None)
+            self._action.setChecked(learns)
 
     def toggle(self) -> None:
         """Learn, or stop learning."""
         if self._action is not None:
-            self._send(Learn(self._action.isChecked()))
+            on = self._action.isChecked()
+            self._send(SetParameter("freeze", float(not on)) if self._streams else Learn(on))
 
     def save_weights(self) -> None:
         """Ask for a file and have the weights written to it; the engine says in the banner how that went."""

@@ -68,6 +68,7 @@ from observatory.view import settings_for
 from observatory.viewstate import restore_view, restore_volume, suit_view, view_table
 from observatory.volume_desk import VolumeDesk
 from observatory.volume_view import VolumeSettings
+from observatory.words import channel_names
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +207,7 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
         if self.settings.docks:
             self.restoreState(QByteArray.fromBase64(self.settings.docks.encode()))
+            self.docks.hide_stale_tabs()
 
     # -- what the engine says
 
@@ -289,8 +291,9 @@ class Window(QMainWindow):
         action.setText("Play" if paused else "Pause")
 
     def _hovered(self, neuron: Any) -> None:
-        frame = self.controller.frame
-        self.status.show_neuron(neuron, frame is not None and frame.layout.volume)
+        frame = self.shown
+        volume = frame is not None and frame.layout.volume
+        self.status.show_neuron(neuron, volume, channel_names(self.preset.network))
 
     # -- presets
 
@@ -301,6 +304,7 @@ class Window(QMainWindow):
         if "tween" in (preset.network, self.preset.network):
             self.docks.bring_up(("World", "Links") if preset.network == "tween" else ("Input", "Nudge profile"))
         self.preset = preset
+        self.channels.call(channel_names(preset.network))
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
         self.knobs.expect(preset.knobs)

@@ -1,4 +1,7 @@
-"""Takes the documentation's pictures from the running program: docs/images/*.png. Needs a screen."""
+"""Takes the documentation's pictures from the running program: docs/images/*.png. Needs a screen.
+
+scripts/virtual_screen.sh python scripts/screenshots.py [NAME ...]
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,12 @@ from observatory.window import Window
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
-MOMENTS = {"deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180}
-"""Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay."""
+MOMENTS = {
+    "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
+    "tween-vision-motion": 2500,
+}  # fmt: skip
+"""Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
+half-way down a hundred layers, a chase, a digit that is followed."""
 DREAMER = "deep-100"
 PAST = ("history", "deep-100", 1050, 652)
 """Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""
@@ -70,9 +77,13 @@ def main() -> int:
     """Take every picture; the exit code tells whether all were taken."""
     application = make_application()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    (IMAGES / "dreams.png").write_bytes(sheet_png(dream_all(load_preset(DREAMER), {})))
-    taken = [take(application, name, name, ticks) for name, ticks in MOMENTS.items()]
-    return 0 if all(taken) and take(application, *PAST) else 1
+    names = sys.argv[1:] or ["dreams", *MOMENTS, PAST[0]]
+    if "dreams" in names:
+        (IMAGES / "dreams.png").write_bytes(sheet_png(dream_all(load_preset(DREAMER), {})))
+    taken = [take(application, name, name, MOMENTS[name]) for name in names if name in MOMENTS]
+    if PAST[0] in names:
+        taken.append(take(application, *PAST))
+    return 0 if all(taken) else 1
 
 
 if __name__ == "__main__":

@@ -44,15 +44,20 @@ void main() {
         float hovered = 1.0 - step(0.5, abs(layer - u_hover));
         vec2 inside = clamp(min(local, u_tile - local) * u_cell + 0.5, 0.0, 1.0);
         if (inside.x * inside.y > 0.0) {
-            vec2 cell = floor(local);
+            vec2 cell = clamp(floor(local), vec2(0.0), u_tile - 1.0);
             vec2 f = local - cell;
             vec2 blend = clamp(f * u_cell, 0.0, 0.5) + clamp((f - 1.0) * u_cell + 0.5, 0.0, 0.5);
             vec2 at = slot * u_tile + clamp(cell + blend, vec2(0.5), u_tile - 0.5);
             vec3 light = texture2D(u_lights, at / u_atlas).rgb;
             vec2 edge = min(f, 1.0 - f) * u_cell;
             float line = 1.0 - clamp(min(edge.x, edge.y), 0.0, 1.0);
+            vec2 nearest = edge.x < edge.y ? vec2(sign(f.x - 0.5), 0.0) : vec2(0.0, sign(f.y - 0.5));
+            vec2 beside = slot * u_tile + clamp(cell + nearest, vec2(0.0), u_tile - 1.0) + 0.5;
+            vec4 own = texture2D(u_lights, (slot * u_tile + cell + 0.5) / u_atlas);
+            // No line inside a neuron that is magnified over several places.
+            line *= step(0.001, distance(own, texture2D(u_lights, beside / u_atlas)));
             light *= 1.0 - 0.45 * line * smoothstep(14.0, 28.0, u_cell);
-            float dead = 1.0 - step(0.25, texture2D(u_lights, (slot * u_tile + cell + 0.5) / u_atlas).a);
+            float dead = 1.0 - step(0.25, own.a);
             float cross = min(abs(f.x - f.y), abs(f.x + f.y - 1.0)) * u_cell * 0.7071;
             float stroke = clamp(max(0.5, 0.06 * u_cell) + 0.5 - cross, 0.0, 1.0) * smoothstep(3.0, 6.0, u_cell);
             light = mix(light, u_cross, dead * stroke);

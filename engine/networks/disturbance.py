@@ -61,10 +61,19 @@ class Disturbance:
                 self._patterns[name] = rng.standard_normal(weights[name].shape, np.float32)
 
 
-def drawn_lesion(living: NDArray[np.bool_], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A random `share` of every layer's neurons, taken from the `living` (L, N): where to cut."""
+def drawn_lesion(
+    living: NDArray[np.bool_],
+    share: float,
+    rng: np.random.Generator,
+    neurons: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """A random `share` of every layer's neurons, taken from the `living` (L, N): where to cut.
+
+    `neurons` (L, N) says at which places there is one; None means at all.
+    """
     chosen = np.zeros_like(living)
+    counts = np.full(len(living), living.shape[1]) if neurons is None else neurons.sum(1)
     for layer, alive in enumerate(living):
         left = np.flatnonzero(alive)
-        chosen[layer, rng.permutation(left)[: round(share * living.shape[1])]] = True
+        chosen[layer, rng.permutation(left)[: round(share * counts[layer])]] = True
     return chosen

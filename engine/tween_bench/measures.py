@@ -35,6 +35,7 @@ def measured(right: NDArray[np.bool_], policy: NDArray[np.bool_]) -> Mapping[str
         "dip_depth": [dip(third_of(right, third), third_of(policy, third)) for third in (1, 2)],
         "recovery_ticks": [float(ticks.mean()) for ticks in recoveries],
         "recovery_sd": [_sd(ticks) for ticks in recoveries],
+        "recovery_median": [float(np.median(ticks)) for ticks in recoveries],
         "latency_bound": float(policy.mean()),
         "latency_bound_thirds": parts(policy, 3),
         "latency_bound_recovery_ticks": [float(recovery(third_of(policy, third)).mean()) for third in (1, 2)],

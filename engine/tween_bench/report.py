@@ -48,8 +48,8 @@ def _shares(key: str) -> Callable[[Row], str]:
     return lambda row: " / ".join(f"{100 * value:.0f}" for value in row[key])
 
 
-def _ticks(row: Row) -> str:
-    return " / ".join(f"{value:.1f}" for value in row["recovery_ticks"])
+def _ticks(key: str) -> Callable[[Row], str]:
+    return lambda row: " / ".join(f"{value:.1f}" for value in row[key])
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -76,7 +76,8 @@ _COLUMNS: tuple[Column, ...] = (
     ("thirds", _shares("thirds")),
     ("policy", _share("latency_bound")),
     ("dip", _shares("dip_depth")),
-    ("recovery, ticks", _ticks),
+    ("recovery, ticks", _ticks("recovery_ticks")),
+    ("median", _ticks("recovery_median")),
     ("outputs/s", lambda row: f"{row['outputs_per_second']:,.0f}"),
     ("tuned to", lambda row: settings_text(row["settings"])),
 )
@@ -104,8 +105,9 @@ def _published(rows: Iterable[Row]) -> list[dict[str, str]]:
 
 def _tuning(result: Result) -> Table:
     words = (
-        f"Mean accuracy of {result['tuning_seeds']} games of each of the {result['settings_tried']} settings that "
-        "every mode was given, none of them among the games above. Chosen is the largest mean minus sd."
+        f"Mean accuracy of {result['tuning_seeds']} games of half the length of each of the "
+        f"{result['settings_tried']} settings that every mode was given, and of {result['final_seeds']} whole games of "
+        "the best three; none of them is among the games above. Chosen is the largest mean minus sd in the final."
     )
     columns: tuple[Column, ...] = (
         ("network", lambda row: str(row["net"])),
@@ -114,6 +116,8 @@ def _tuning(result: Result) -> Table:
         ("settings", settings_text),
         ("accuracy %", _share("accuracy")),
         ("sd", _share("accuracy_sd")),
+        ("final %", lambda row: "" if row["final"] is None else _share("accuracy")(row["final"])),
+        ("sd", lambda row: "" if row["final"] is None else _share("accuracy_sd")(row["final"])),
     )
     return _table("Tuning", words, columns, result["tuning"])
 

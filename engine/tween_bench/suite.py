@@ -44,7 +44,8 @@ class Plan:
     fresh_nets: tuple[str, ...] = FRESH_NETS
     seeds: int = 20
     ticks: int = TICKS
-    tuning_seeds: int = 8
+    tuning_seeds: int = 5
+    final_seeds: int = 24
     variants: int = len(GRIDS["stc"])
     timed: int = 300
     """Ticks of one lane that outputs per second are told from."""
@@ -71,8 +72,8 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
-    nets=("dense-3", "lstm-3"), fresh_nets=("relu-3:regulated",), seeds=4, ticks=600, tuning_seeds=1, variants=2,
-    timed=100, quick=True,
+    nets=("dense-3", "lstm-3"), fresh_nets=("relu-3:regulated",), seeds=4, ticks=600, tuning_seeds=1, final_seeds=2,
+    variants=2, timed=100, quick=True,
 )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def run(plan: Plan, progress: Progress) -> dict[str, Any]:
         "ticks": plan.ticks,
         "seeds": plan.seeds,
         "tuning_seeds": plan.tuning_seeds,
+        "final_seeds": plan.final_seeds,
         "settings_tried": sum(len(rates) for rates, _ in GRIDS["stc"][: plan.variants]),
         "rows": rows,
         "tuning": tuning,
@@ -134,7 +136,8 @@ def _ctrl_c_ignored() -> Iterator[None]:
 
 def _row(plan: Plan, numbered: tuple[int, tuple[Rule, str, Mode]]) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
     number, (rule, net, mode) = numbered
-    settings, table = tune(net, mode, rule, lanes=plan.tuning_seeds, ticks=plan.ticks, variants=plan.variants)
+    games = {"lanes": plan.tuning_seeds, "final_lanes": plan.final_seeds, "ticks": plan.ticks}
+    settings, table = tune(net, mode, rule, variants=plan.variants, **games)
     right = play(net, mode, settings, lanes=plan.seeds, seed=SEED, ticks=plan.ticks, rule=rule)
     latency = parse_net(net).depth if rule == "late" else 0
     policy = delayed_policy(latency, lanes=plan.seeds, seed=SEED, ticks=plan.ticks)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.knobs import Knob, choice_knob
 from engine.tween_bench.game import ACTIONS, FEATURES, Game
 from engine.worlds.score import Score
-from engine.worlds.world import Scene
+from engine.worlds.world import GROUP, Scene
 
 NAMES = ("right", "left", "up", "down")
 
@@ -23,7 +23,7 @@ class ChaseWorld:
     answers = NAMES
 
     def __init__(self, seed: int) -> None:
-        self.parameters: dict[str, Knob] = {"task": choice_knob(("chase", "avoid"), "What the agent should do.")}
+        self.parameters: dict[str, Knob] = {"task": choice_knob(("chase", "avoid"), "What the agent should do.", GROUP)}
         self.latency = 0
         self.reset(seed)
 
@@ -31,7 +31,6 @@ class ChaseWorld:
         """A new game."""
         self._game = Game(1, seed)
         self._score = Score()
-        self._action = 0
 
     def observe(self) -> NDArray[Any]:
         """The eight features."""
@@ -46,8 +45,7 @@ class ChaseWorld:
     def act(self, action: int) -> None:
         """Move."""
         assert 0 <= action < ACTIONS
-        self._score.note(action == self.answer())
-        self._action = action
+        self._score.note(self.answer(), action)
         self._game.move(np.array([action]))
 
     def scene(self) -> Scene:
@@ -56,7 +54,8 @@ class ChaseWorld:
         places = {"agent": game.agent[0], "target": game.target[0]}
         points = {name: (float(at[0]), float(at[1])) for name, at in places.items()}
         picture = np.asarray(game.observe(), np.float32).clip(0, 1)
+        score = self._score
         return Scene(
-            self.kind, picture, points, self.parameters["task"].choice,
-            NAMES[self.answer()], NAMES[self._action], self._score.last, self._score.accuracy,
+            self.kind, picture, points, self.parameters["task"].choice, NAMES, self.answer(),
+            NAMES[score.wanted], NAMES[score.action], score.last, score.accuracy,
         )  # fmt: skip

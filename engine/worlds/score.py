@@ -12,10 +12,12 @@ class Score:
 
     def __init__(self) -> None:
         self._lately: deque[bool] = deque(maxlen=WINDOW)
+        self.wanted = self.action = 0
 
-    def note(self, right: bool) -> None:
-        """One more action."""
-        self._lately.append(right)
+    def note(self, wanted: int, action: int) -> None:
+        """One more action, and what would have been right."""
+        self.wanted, self.action = wanted, action
+        self._lately.append(action == wanted)
 
     @property
     def last(self) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.data import Dataset, split
 from engine.knobs import Knob
 from engine.worlds.score import Score
-from engine.worlds.world import Scene
+from engine.worlds.world import GROUP, Scene
 
 
 class StillWorld:
@@ -35,7 +35,7 @@ class StillWorld:
         self._data = data
         self.answers = data.class_names or tuple(map(str, range(data.classes)))
         self.parameters: dict[str, Knob] = {
-            "show": Knob(1, 1, 10_000, "ticks", "How long each picture is shown.", "integer")
+            "show": Knob(1, 1, 10_000, "ticks", "How long each picture is shown.", "integer", group=GROUP)
         }
         self.latency = 0
         self._train = split(data, 0).train
@@ -45,7 +45,6 @@ class StillWorld:
         """Another order."""
         self._rng = np.random.default_rng((seed, 9))
         self._score = Score()
-        self._action = 0
         self._due: deque[tuple[int, bool]] = deque()
         self._next()
 
@@ -74,11 +73,10 @@ class StillWorld:
 
     def act(self, action: int) -> None:
         """Time passes; the next picture comes when this one's time is over."""
-        self._action = action
         if len(self._due) >= self.latency:
             label, first = self._asked
             if first:
-                self._score.note(action == label)
+                self._score.note(label, action)
         self._due.append((int(self._data.labels[self._index]), self._shown == 0))
         while len(self._due) > self.latency:
             self._due.popleft()
@@ -90,7 +88,8 @@ class StillWorld:
         """The picture."""
         picture = self._data.picture(self._index)
         grey = picture.mean(-1) if picture.ndim == 3 else picture
+        score, names = self._score, self.answers
         return Scene(
-            self.kind, np.asarray(grey, np.float32), {}, "name it", self.answers[self._asked[0]],
-            self.answers[self._action], self._score.last, self._score.accuracy,
+            self.kind, np.asarray(grey, np.float32), {}, "name it", names, self.answer(),
+            names[score.wanted], names[score.action], score.last, score.accuracy,
         )  # fmt: skip

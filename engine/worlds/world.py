@@ -21,13 +21,21 @@ class Scene:
     points: dict[str, tuple[float, float]]
     """Things with a place (x, y), both in 0..1, y upwards."""
     task: str
-    answer: str
+    answers: tuple[str, ...]
+    """Names of the actions."""
+    due: int | None
+    """The action that is right for the output as it stands; None while nobody tells."""
+    wanted: str
+    """The action that was right in the last tick."""
     action: str
+    """What the network did instead, or just so."""
     right: bool
     accuracy: float | None
     """Share of right actions over the last WINDOW ticks; None in the first tick."""
 
 
+GROUP = "World"
+"""Under which a world's knobs stand."""
 WINDOW = 200
 """Ticks over which a world counts right actions."""
 

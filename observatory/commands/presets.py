@@ -30,5 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     width = max(len(preset.name) for preset in presets)
     for preset in presets:
-        print(f"{preset.name:<{width}}  {preset.network:<9}  {preset.layers:>3} x {preset.neurons:<4}  {preset.title}")
+        size = f"{preset.layers:>3}" if preset.chain else f"{preset.layers:>3} x {preset.neurons}"
+        print(f"{preset.name:<{width}}  {preset.network:<9}  {size:<10}  {preset.title}")
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from observatory.commands.columns import print_columns
-from observatory.commands.errors import refusals_are_usage_errors
+from observatory.commands.errors import UsageError, refusals_are_usage_errors
 from observatory.commands.parser import (
     Subcommands,
     add_backend,
@@ -24,6 +24,9 @@ _EXAMPLES = """\
   observatory probe deep-100
   observatory probe deep-100 --set sigma=1.5 --max-ticks 2000
   observatory probe hopfield-100 --set sigma=0.95 --sample 7 --json
+  observatory probe tween-vision-motion --max-ticks 6000
+
+A tween network never settles: it learns for --max-ticks ticks, and then answers frozen.
 """
 
 
@@ -38,7 +41,7 @@ def add(subcommands: Subcommands) -> None:
         type=positive_integer,
         default=MAX_TICKS,
         metavar="N",
-        help=f"give up settling after N ticks ({MAX_TICKS})",
+        help=f"give up settling after N ticks ({MAX_TICKS}); a tween network learns for N ticks",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every layer")
     add_backend(parser)
@@ -49,14 +52,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table or the JSON object."""
     from engine.preset import load_preset
     from engine.probe import probe
+    from engine.trial import trial
 
+    overrides, ticks, backend = dict(arguments.overrides), arguments.max_ticks, arguments.backend
     with refusals_are_usage_errors():
         preset = load_preset(arguments.preset)
-        report = probe(
-            preset, dict(arguments.overrides), arguments.sample, arguments.max_ticks, backend=arguments.backend
-        )
+        lives = preset.network == "tween"
+        if lives and arguments.sample is not None:
+            raise UsageError(f"--sample: {preset.name} lives in the world {preset.world}; its input cannot be chosen")
+        if lives:
+            report = trial(preset, overrides, ticks, backend)
+        else:
+            report = probe(preset, overrides, arguments.sample, ticks, backend=backend)
     if arguments.json:
         print(json.dumps(report, indent=2))
+    elif lives:
+        print_trial(report)
     else:
         print_report(report)
     return 0
@@ -80,6 +91,24 @@ def print_report(report: Mapping[str, Any]) -> None:
         "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
         "ticks": f"{report['ticks']} at {report['ticks_per_second']:,.0f} a second",
         "work": f"{report['effective_flops']:.3g} FLOPs of {report['dense_flops']:.3g} dense ({saved:.0%} saved)",
+    }
+    print_columns(rows)
+
+
+def print_trial(report: Mapping[str, Any]) -> None:
+    """The trial's result as two columns on stdout."""
+    kinds, budget = report["kinds"], report["budget"]
+    weakest = report["bottleneck"]
+    rows = {
+        "preset": f"{report['preset']} ({report['network']}, in the world {report['world']})",
+        "size": f"{len(kinds)} layers",
+        "learned": f"for {report['ticks']} ticks at {report['ticks_per_second']:,.0f} a second",
+        "correct": f"{report['correct_learning']:.1%} while it learned, {report['correct_frozen']:.1%} frozen",
+        "wanted": f"one and the same answer in {report['most_frequent']:.1%} of the frozen ticks",
+        "bottleneck": f"layer {weakest} ({kinds[weakest - 1]}), link budget {budget[weakest - 1]:.3f}",
+        "gap RMS": _profile(report["gap"]),
+        "depth barrier": _number(report["barrier"][-1]),
+        "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
     }
     print_columns(rows)
 

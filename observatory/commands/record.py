@@ -80,13 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         "video": found["video"],
         "frames": f"{found['frames']} of {width}x{height}, {found['fps']} a second, {found['every']} ticks apart",
         "ticks": found["ticks"],
-        "T_relax": found["t_relax"] or "-",
-        "T_nudge": found["t_nudge"] or "-",
-        "D_nudge": found["d_nudge"],
+        **_measured(found),
         "finite": "yes" if found["finite"] else "NO: there is NaN or infinity",
     }
     print_columns(rows)
     return 0
+
+
+def _measured(found: Mapping[str, Any]) -> dict[str, Any]:
+    if found["accuracy"] is not None:
+        return {"correct": f"{found['accuracy']:.0%}"}
+    return {"T_relax": found["t_relax"] or "-", "T_nudge": found["t_nudge"] or "-", "D_nudge": found["d_nudge"]}
 
 
 def render(

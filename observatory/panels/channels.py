@@ -16,10 +16,17 @@ LOW, HIGH = 0.01, 100.0
 STEPS = 400
 
 _CHANNELS = (
-    ("red", "activation", palette.RED, "red: size of the activation"),
-    ("green", "velocity", palette.GREEN, "green: change since the last tick"),
-    ("blue", "nudge", palette.BLUE, "blue: displacement by the nudge"),
+    ("red", "activation", palette.RED),
+    ("green", "velocity", palette.GREEN),
+    ("blue", "nudge", palette.BLUE),
 )
+_TIPS = {
+    "activation": "red: size of the activation",
+    "velocity": "green: change since the last tick",
+    "change": "green: change since the last tick",
+    "nudge": "blue: displacement by the nudge",
+    "gap": "blue: how far the target lies from the output",
+}
 
 
 def gain_at(position: int) -> float:
@@ -35,19 +42,16 @@ def position_of(gain: float) -> int:
 class _Row:
     """The widgets of one channel, kept in step with its settings both ways."""
 
-    def __init__(self, grid: QGridLayout, line: int, settings: ChannelSettings, what: str, colour: str, tip: str):
+    def __init__(self, grid: QGridLayout, line: int, settings: ChannelSettings, what: str, colour: str):
         self.settings = settings
-        self.on = QCheckBox(what)
+        self.on = QCheckBox()
         self.on.setStyleSheet(f"QCheckBox {{ color: {colour}; font-weight: 600; }}")
-        self.on.setToolTip(f"Show {tip}")
         self.on.clicked.connect(lambda on: setattr(settings, "on", on))
-        self.auto = self._toggle("auto", "Let the brightness follow the picture", f"{what} automatic")
+        self.auto = self._toggle("auto", "Let the brightness follow the picture")
         self.auto.clicked.connect(lambda on: setattr(settings, "auto", on))
-        self.log = self._toggle("log", "Logarithmic: spread four decades over the brightness", f"{what} logarithmic")
+        self.log = self._toggle("log", "Logarithmic: spread four decades over the brightness")
         self.log.clicked.connect(lambda on: setattr(settings, "log", on))
         self.gain = Slider(STEPS, colour)
-        self.gain.setAccessibleName(f"{what} gain")
-        self.gain.setToolTip(f"Brightness of {what}; double click for 1")
         self.gain.valueChanged.connect(lambda position: setattr(settings, "gain", gain_at(position)))
         self.gain.double_clicked.connect(lambda: setattr(settings, "gain", 1.0))
         self.value = QLabel()
@@ -56,14 +60,22 @@ class _Row:
         for column, widget in enumerate((self.on, self.gain, self.value, self.auto, self.log)):
             grid.addWidget(widget, line, column)
         settings.events.connect(self.follow)
+        self.call(what)
         self.follow()
 
+    def call(self, what: str) -> None:
+        self.on.setText(what)
+        self.on.setToolTip(f"Show {_TIPS[what]}")
+        self.auto.setAccessibleName(f"{what} automatic")
+        self.log.setAccessibleName(f"{what} logarithmic")
+        self.gain.setAccessibleName(f"{what} gain")
+        self.gain.setToolTip(f"Brightness of {what}; double click for 1")
+
     @staticmethod
-    def _toggle(text: str, tip: str, name: str) -> QPushButton:
+    def _toggle(text: str, tip: str) -> QPushButton:
         button = QPushButton(text)
         button.setCheckable(True)
         button.setToolTip(tip)
-        button.setAccessibleName(name)
         button.setStyleSheet("padding: 2px 6px;")
         return button
 
@@ -86,8 +98,8 @@ class ChannelsPanel(QWidget):
         grid.setContentsMargins(10, 8, 10, 8)
         grid.setSpacing(5)
         self.rows = {
-            name: _Row(grid, i, getattr(settings, name), what, colour, tip)
-            for i, (name, what, colour, tip) in enumerate(_CHANNELS)
+            name: _Row(grid, i, getattr(settings, name), what, colour)
+            for i, (name, what, colour) in enumerate(_CHANNELS)
         }
         self.highlight = QCheckBox("white where saturated or oscillating")
         self.highlight.setToolTip("Bright white where a neuron is stuck near 1 or flips its sign tick after tick")
@@ -98,6 +110,11 @@ class ChannelsPanel(QWidget):
         settings.events.connect(self._follow)
         self._follow()
         keep_keys(self)
+
+    def call(self, names: tuple[str, str, str]) -> None:
+        """What red, green and blue are called from now on."""
+        for row, what in zip(self.rows.values(), names, strict=True):
+            row.call(what)
 
     def close_links(self) -> None:
         """Stop following the settings, which outlive this widget."""

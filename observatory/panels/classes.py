@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.frame import Frame
@@ -20,6 +21,8 @@ RACE_WIDTH = 3.0
 ROOM_FOR_RACE = 12.0
 """Narrower slots than this have no room for the race."""
 _NOBODY = np.zeros(0, np.float32)
+STREAMING = "late output; it learns at every tick"
+FROZEN = "late output; it learns nothing now"
 
 
 class Bars(QWidget):
@@ -66,7 +69,8 @@ class Bars(QWidget):
         line = painter.fontMetrics().height()
         width = self.width() / count
         room = self.height() - 2 * line - 4
-        every = math.ceil(painter.fontMetrics().horizontalAdvance(str(count)) / width)
+        below_bars = self._below(painter.fontMetrics(), width)
+        every = math.ceil(painter.fontMetrics().horizontalAdvance(below_bars[-1]) / width)
         best = int(np.nanargmax(self._values)) if np.isfinite(self._values).any() else -1
         race = np.nan_to_num(self._race).clip(0, 1) if len(self._race) == count and width >= ROOM_FOR_RACE else None
         aside = 0.0 if race is None else RACE_WIDTH + 1
@@ -87,7 +91,7 @@ class Bars(QWidget):
                 painter.drawRoundedRect(below.adjusted(2, 0, -2, 0), 3, 3)
             painter.setPen(QColor(palette.ON_ACCENT if marked else palette.TEXT))
             if marked or i % every == 0:
-                painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(i))
+                painter.drawText(below, Qt.AlignmentFlag.AlignCenter, below_bars[i])
             if i == best:
                 told = f"{self._names[i]} {value:.0%}" if self._names else f"{value:.0%}"
                 wide = max(width + 24, painter.fontMetrics().horizontalAdvance(told) + 4)
@@ -97,6 +101,12 @@ class Bars(QWidget):
             painter.setPen(QColor(palette.TEXT))
             painter.drawText(above, Qt.AlignmentFlag.AlignCenter, told)
         painter.end()
+
+    def _below(self, metrics: QFontMetrics, width: float) -> Sequence[str]:
+        """Names where all of them have room, else numbers."""
+        if self._names and max(map(metrics.horizontalAdvance, self._names)) < width:
+            return self._names
+        return [str(i) for i in range(len(self._values))]
 
 
 class ClassesPanel(QWidget):
@@ -123,10 +133,15 @@ class ClassesPanel(QWidget):
 
     def redraw(self, frame: Frame) -> None:
         """Show this frame's probabilities."""
-        self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
+        scene, learning = frame.scene, frame.learning
         self.bars.show_race(frame.decision)
         self.clock.follow(frame.decision, frame.data)
-        learning = frame.learning
+        if scene is not None:
+            self.bars.show_values(frame.metrics.probabilities, scene.due, scene.answers)
+            self.note.setText(FROZEN if frame.knobs["freeze"].value else STREAMING)
+            self.note.show()
+            return
+        self.bars.show_values(frame.metrics.probabilities, frame.label, frame.data.class_names)
         if learning is not None:
             self.note.setText(f"learning: {learning.samples} samples, held-out {learning.test_accuracy:.0%}")
             self.note.show()

@@ -68,8 +68,7 @@ class KnobsPanel(QScrollArea):
         column.setSpacing(2)
         if "sigma" in knobs:
             column.addWidget(self._row("sigma", knobs["sigma"], large=True))
-        for title, scales in _GROUPS:
-            names = [n for n, k in knobs.items() if k.scale in scales and n != "sigma"]
+        for title, names in _groups(knobs).items():
             if names:
                 column.addWidget(_heading(title))
                 self._fill(column, {n: knobs[n] for n in names}, columns=2 if title == "Switches" else 1)
@@ -85,6 +84,15 @@ class KnobsPanel(QScrollArea):
         for i, (name, knob) in enumerate(knobs.items()):
             grid.addWidget(self._row(name, knob), i // columns, i % columns)
         column.addLayout(grid)
+
+
+def _groups(knobs: dict[str, Knob]) -> dict[str, list[str]]:
+    """Names by heading: groups of the knobs' own first, the others by their scale."""
+    own = dict.fromkeys(knob.group for knob in knobs.values() if knob.group)
+    found = {group: [name for name, knob in knobs.items() if knob.group == group] for group in own}
+    for title, scales in _GROUPS:
+        found[title] = [n for n, k in knobs.items() if k.scale in scales and not k.group and n != "sigma"]
+    return found
 
 
 def _heading(text: str) -> QWidget:

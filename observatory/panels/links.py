@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -20,14 +21,30 @@ LENGTH = 600
 STRIP_HEIGHT = 46
 WIDE_ENOUGH = 26
 """Pixels a layer needs for its number."""
+DIGIT = 9
+"""Pixels for every further digit."""
 
 
 def budget_colour(budget: float) -> QColor:
-    """Red at 0, amber at one half, green at 1."""
+    """By the angle between output and target: green at 0, yellow where they are at right angles, red where opposed."""
     if not math.isfinite(budget):
         return QColor(palette.EDGE)
-    hue = 0.33 * min(max(budget, 0.0), 1.0) ** 1.5
-    return QColor.fromHsvF(hue, 0.75, 0.78)
+    angle = math.acos(min(max(2 * budget - 1, -1.0), 1.0))
+    return QColor.fromHsvF(0.33 * (1 - angle / math.pi), 0.75, 0.78)
+
+
+def budget_text(budget: float, width: float) -> str:
+    """As many digits as have room, two to four, so that budgets near 1 can be told apart."""
+    return f"{budget:.{min(2 + int((width - WIDE_ENOUGH) / DIGIT), 4)}f}"
+
+
+_PENS = (palette.GREEN, palette.ACCENT, palette.BLUE)
+"""Of the first, the middle and the last layer."""
+
+
+def _spans(colours: Sequence[str], words: Sequence[str]) -> str:
+    """Words in their colours, as HTML."""
+    return ", ".join(f"<span style='color: {c}'>{word}</span>" for c, word in zip(colours, words, strict=True))
 
 
 class Strip(QWidget):
@@ -80,7 +97,9 @@ class Strip(QWidget):
             if width >= WIDE_ENOUGH:
                 painter.setPen(QColor(palette.BASE))
                 half = cell.height() / 2
-                painter.drawText(cell.adjusted(0, 0, 0, -half), Qt.AlignmentFlag.AlignCenter, f"{budget:.2f}")
+                painter.drawText(
+                    cell.adjusted(0, 0, 0, -half), Qt.AlignmentFlag.AlignCenter, budget_text(budget, width)
+                )
                 name = links.names[layer] if width >= 3 * WIDE_ENOUGH else f"{layer + 1}"
                 painter.drawText(cell.adjusted(0, half, 0, 0), Qt.AlignmentFlag.AlignCenter, name)
         weakest = links.bottleneck - 1
@@ -95,10 +114,7 @@ class LinksPanel(QWidget):
         super().__init__(parent)
         self.strip = Strip()
         self.plot = quiet_plot("gap of the first, the middle and the last layer", log_values=True)
-        self.curves = [
-            self.plot.plot(pen=pg.mkPen(colour, width=1.4), connect="finite")
-            for colour in (palette.GREEN, palette.ACCENT, palette.BLUE)
-        ]
+        self.curves = [self.plot.plot(pen=pg.mkPen(colour, width=1.4), connect="finite") for colour in _PENS]
         self.title = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 2)
@@ -135,7 +151,8 @@ class LinksPanel(QWidget):
             title = "only tween chains have links"
         else:
             weakest = links.bottleneck
-            title = f"bottleneck: layer {weakest}, {links.names[weakest - 1]}  ·  gaps: layer 1, middle, last"
+            lowest = f"{links.names[weakest - 1]} {links.budget[weakest - 1]:.3f}"
+            title = f"bottleneck: layer {weakest}, {lowest}  ·  gaps: {_spans(_PENS, ('layer 1', 'middle', 'last'))}"
         if title != self.title:
             self.title = title
             set_title(self.plot, title)

@@ -60,7 +60,7 @@ class PresetsPanel(QWidget):
             except PresetError as error:
                 self._add(name, name, str(error))
                 continue
-            size = f"{preset.layers} layers of {preset.neurons}"
+            size = f"{preset.layers} layers" if preset.chain else f"{preset.layers} layers of {preset.neurons}"
             self._add(
                 name, preset.title, f"{preset.description}\n{size}, {preset.network}" if preset.description else size
             )

@@ -7,12 +7,13 @@ import time
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QLabel, QStatusBar, QWidget
 
-from engine.frame import ABLATED, Frame
+from engine.frame import ABLATED, UNUSED, Frame
 from observatory import palette
 from observatory.canvas.pointer import Neuron
 
 _SMOOTHING = 0.4
 _PERIOD_MS = 500
+_SETTLING = "T relax: ticks until the network rested. D nudge: layers the nudge reaches"
 
 
 class StatusBar(QStatusBar):
@@ -29,9 +30,7 @@ class StatusBar(QStatusBar):
         self.phase = self._field("", 12, "The phase the network is in")
         self.ticks = self._field("", 14, "Ticks of the network per second")
         self.frames = self._field("", 12, "Pictures drawn per second")
-        self.settling = self._field(
-            "", 26, "T relax: ticks until the network rested. D nudge: layers the nudge reaches"
-        )
+        self.settling = self._field("", 26, _SETTLING)
         self.recording = QLabel()
         self.recording.setStyleSheet(f"color: {palette.RED}; font-weight: 600; padding: 0 10px;")
         self.recording.hide()
@@ -64,19 +63,23 @@ class StatusBar(QStatusBar):
         self.recording.setText(text)
         self.recording.setVisible(bool(text))
 
-    def show_neuron(self, neuron: Neuron | None, volume: bool) -> None:
-        """Show where a neuron lies and its values; None clears it."""
+    def show_neuron(self, neuron: Neuron | None, volume: bool, names: tuple[str, str, str]) -> None:
+        """Show where a neuron lies and its values, which are called `names`; None clears it."""
         if neuron is None:
             self.neuron.clear()
             return
+        if neuron.flags & UNUSED:
+            self.neuron.setText(f"layer {neuron.layer}")
+            return
+        red, green, blue = names
         dead = "ablated   " if neuron.flags & ABLATED else ""
         place = f"layer {neuron.layer} ({neuron.row}, {neuron.column})"
         if volume:
             place = f"voxel x {neuron.column}  y {neuron.row}  z {neuron.layer - 1}"
         synapses = "" if neuron.density is None else f"   synapses {neuron.density:g}"
         self.neuron.setText(
-            f"{dead}{place}   activation {neuron.activation:+.3f}"
-            f"   velocity {neuron.velocity:+.1e}   nudge {neuron.nudge:+.1e}{synapses}"
+            f"{dead}{place}   {red} {neuron.activation:+.3f}"
+            f"   {green} {neuron.velocity:+.1e}   {blue} {neuron.nudge:+.1e}{synapses}"
         )
 
     def refresh(self) -> None:
@@ -96,5 +99,11 @@ class StatusBar(QStatusBar):
         phase = f"{metrics.phase} {metrics.phase_ticks}" if frame.tick else "warming up"
         self.phase.setText("paused" if frame.paused else phase)
         self.ticks.setText(f"{metrics.ticks_per_second:.0f} ticks/s")
+        if frame.scene is not None and frame.links is not None:
+            share = "-" if frame.scene.accuracy is None else f"{frame.scene.accuracy:.0%}"
+            self.settling.setText(f"correct {share}   bottleneck layer {frame.links.bottleneck}")
+            self.settling.setToolTip("Share of correct answers lately. Bottleneck: the layer with the lowest budget")
+            return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
         self.settling.setText(f"T relax {relax}   D nudge {metrics.d_nudge} layers")
+        self.settling.setToolTip(_SETTLING)

@@ -1,4 +1,8 @@
-"""Four traces over ticks: largest velocity, T relax, D nudge and ticks per second; beside them one of learning."""
+"""Four traces over ticks; beside them one of learning.
+
+Of a network that settles: largest velocity, T relax, D nudge and ticks per second. Of one that lives in a world:
+largest change, share of correct answers, lowest link budget and ticks per second.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from numpy.typing import NDArray
 from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from engine.frame import Frame
+from engine.worlds.world import WINDOW
 from observatory import palette
 from observatory.panels.accuracy import AccuracyTrace
-from observatory.panels.plots import quiet_plot
+from observatory.panels.plots import quiet_plot, set_title
 from observatory.panels.ring import Ring
 
 LENGTH = 900
@@ -30,6 +35,12 @@ _TRACES = (
     ("D nudge", palette.BLUE, False, "Layers that the nudge reaches, counted from the top"),
     ("ticks/s", palette.TEXT, False, "Ticks of the network per second"),
 )
+_STREAMING = (
+    ("change", "Largest change of any output in a tick"),
+    ("correct, %", f"Share of correct answers over the last {WINDOW}; each counts before the truth is told"),
+    ("lowest link budget, %", "Of the layer that is the bottleneck: (cos(output, target) + 1) / 2"),
+    ("ticks/s", "Ticks of the network per second"),
+)
 _STRETCHES = (2, 2, 3)
 """Shares of the width; the last is that of learning, while there is any."""
 
@@ -46,6 +57,7 @@ class TracesPanel(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(2, 2, 2, 2)
         grid.setSpacing(2)
+        self._streams = False
         self.plots: list[pg.PlotWidget] = []
         self.curves: list[pg.PlotDataItem] = []
         for i, (title, colour, log_values, tip) in enumerate(_TRACES):
@@ -65,6 +77,7 @@ class TracesPanel(QWidget):
         if frame.epoch != self._epoch:
             self._epoch = frame.epoch
             self.ring.clear()
+            self._call_traces(frame.scene is not None)
         elif frame.tick == self._tick:
             return
         self._tick = frame.tick
@@ -73,11 +86,19 @@ class TracesPanel(QWidget):
             (
                 float(frame.tick),
                 math.log10(metrics.velocity_max) if 0 < metrics.velocity_max < math.inf else math.nan,
-                math.nan if metrics.t_relax is None else float(metrics.t_relax),
-                float(metrics.d_nudge),
+                *_middle(frame),
                 metrics.ticks_per_second,
             )
         )
+
+    def _call_traces(self, streams: bool) -> None:
+        if streams == self._streams:
+            return
+        self._streams = streams
+        told = _STREAMING if streams else [(title, tip) for title, _, _, tip in _TRACES]
+        for plot, (title, tip) in zip(self.plots, told, strict=True):
+            set_title(plot, title)
+            plot.setToolTip(tip)
 
     def redraw(self) -> None:
         """Show what was observed since the last call."""
@@ -104,3 +125,12 @@ class TracesPanel(QWidget):
             self._grid.setColumnStretch(column, stretch if column < 2 or not self.accuracy.isHidden() else 0)
         for plot in self.plots:
             plot.viewport().update()
+
+
+def _middle(frame: Frame) -> tuple[float, float]:
+    """What the second and the third trace show of a frame."""
+    if frame.scene is None or frame.links is None:
+        relax = frame.metrics.t_relax
+        return math.nan if relax is None else float(relax), float(frame.metrics.d_nudge)
+    share = frame.scene.accuracy
+    return math.nan if share is None else 100 * share, 100 * float(frame.links.budget.min())

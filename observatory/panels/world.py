@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.frame import Frame
 from engine.worlds.world import WINDOW, Scene
 from observatory import palette
-from observatory.panels.picture import to_qimage
+from observatory.scenery import paint_scene
 
 TRAIL = 120
 """Ticks that things leave a trail for."""
-_COLOURS = {"agent": palette.ACCENT, "target": palette.TEXT, "digit": palette.ACCENT}
 
 
 class Arena(QWidget):
@@ -52,30 +51,12 @@ class Arena(QWidget):
         if scene is None:
             painter.setPen(QColor(palette.MUTED))
             painter.drawText(square, Qt.AlignmentFlag.AlignCenter, "this network\nlooks at the input panel")
-        elif scene.kind == "chase":
-            self._paint_places(painter, square, scene)
         else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-            painter.drawImage(square, to_qimage(scene.picture))
+            paint_scene(painter, square, scene, self.trails)
         painter.setPen(QPen(QColor(palette.EDGE), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(square)
         painter.end()
-
-    def _paint_places(self, painter: QPainter, square: QRectF, scene: Scene) -> None:
-        def at(place: tuple[float, float]) -> QPointF:
-            return QPointF(square.left() + place[0] * square.width(), square.bottom() - place[1] * square.height())
-
-        for name, trail in self.trails.items():
-            colour = QColor(_COLOURS.get(name, palette.TEXT))
-            colour.setAlphaF(0.35)
-            painter.setPen(QPen(colour, 1.5))
-            painter.drawPolyline(QPolygonF([at(place) for place in trail]))
-        for name, place in scene.points.items():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(_COLOURS.get(name, palette.TEXT)))
-            radius = 6.0 if name == "agent" else 5.0
-            painter.drawEllipse(at(place), radius, radius)
 
 
 class WorldPanel(QWidget):
@@ -87,7 +68,7 @@ class WorldPanel(QWidget):
         self.words = QLabel()
         self.words.setTextFormat(Qt.TextFormat.RichText)
         self.words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.words.setToolTip(f"Share of right answers over the last {WINDOW}; each counts before the truth is told")
+        self.words.setToolTip(f"Share of correct answers over the last {WINDOW}; each counts before the truth is told")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
@@ -102,8 +83,9 @@ class WorldPanel(QWidget):
 
 
 def _told(scene: Scene) -> str:
-    mark = palette.GREEN if scene.right else palette.MUTED
-    share = "" if scene.accuracy is None else f"<b style='font-size: large'>{scene.accuracy:.0%}</b> right<br>"
+    colour = palette.GREEN if scene.right else palette.RED
+    share = "" if scene.accuracy is None else f"<b style='font-size: large'>{scene.accuracy:.0%}</b> correct<br>"
     return (
-        f"{share}{scene.task}: <b>{scene.answer}</b> is right<br>it answers <b style='color: {mark}'>{scene.action}</b>"
+        f"{share}task: <b>{scene.task}</b><br>wanted <b>{scene.wanted}</b>, "
+        f"answered <b style='color: {colour}'>{scene.action}</b>"
     )

@@ -136,6 +136,7 @@ class _Findings:
             "t_nudge": self.t_nudge,
             "d_nudge": self.d_nudge,
             "velocity_max": metrics.velocity_max,
+            "accuracy": None if last.scene is None else last.scene.accuracy,
             "saturated_share": metrics.saturated_share,
             "finite": metrics.finite,
             "seed": last.seed,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QImage, QPainter
 
-from engine.frame import Frame, Metrics
+from engine.frame import Frame
+from observatory.scenery import paint_scene
 
 _BACKGROUND = QColor(17, 20, 28)
 _EDGE = QColor(38, 44, 58)
@@ -18,10 +19,11 @@ _TEXT = QColor(226, 231, 242)
 _DIM = QColor(138, 147, 168)
 _BAR = QColor(70, 79, 102)
 _ACCENT = QColor(255, 196, 84)
-_LEGEND = (("state", QColor(236, 64, 54)), ("change", QColor(60, 226, 110)), ("nudge / credit", QColor(84, 134, 255)))
+_LEGEND = (QColor(236, 64, 54), QColor(60, 226, 110), QColor(84, 134, 255))
+_SETTLING, _STREAMING = ("state", "change", "nudge / credit"), ("activation", "change", "gap")
 _PHASES = {
     "free": "free phase", "nudged": "nudged phase", "hold": "at rest", "persistent": "all phases at once",
-    "dream": "dreaming",
+    "dream": "dreaming", "streaming": "learning at every tick",
 }  # fmt: skip
 
 
@@ -58,9 +60,9 @@ class Hud:
         painter.fillRect(QRectF(0, 0, image.width(), 1), _EDGE)
         left = self._input(painter, frame, 14 * unit)
         left = self._heading(painter, frame, left)
-        right = self._legend(painter, image.width() - 16 * unit, left)
+        right = self._legend(painter, frame, image.width() - 16 * unit, left)
         right = self._classes(painter, frame, right, left)
-        self._figures(painter, frame.metrics, self._knobs(frame), left, right)
+        self._figures(painter, [*self._knobs(frame), *_figures(frame)], left, right)
         painter.end()
         bits = image.constBits()
         assert bits is not None
@@ -76,6 +78,11 @@ class Hud:
 
     def _input(self, painter: QPainter, frame: Frame, left: float) -> float:
         side = 62 * self._unit
+        if frame.scene is not None:
+            square = QRectF(left, 14 * self._unit, side, side)
+            painter.fillRect(square, Qt.GlobalColor.black)
+            paint_scene(painter, square, frame.scene, {})
+            return left + side + 16 * self._unit
         rows, columns = frame.image.shape
         grey = np.ascontiguousarray(np.clip(np.nan_to_num(frame.image) * 255, 0, 255).astype(np.uint8))
         picture = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
@@ -83,8 +90,8 @@ class Hud:
         return left + side + 16 * self._unit
 
     def _heading(self, painter: QPainter, frame: Frame, left: float) -> float:
-        told = _PHASES.get(frame.metrics.phase, frame.metrics.phase)
-        phase = f"tick {frame.tick}  ·  {told} {frame.metrics.phase_ticks}"
+        counted = "" if frame.scene is not None else f" {frame.metrics.phase_ticks}"
+        phase = f"tick {frame.tick}  ·  {_PHASES.get(frame.metrics.phase, frame.metrics.phase)}{counted}"
         return (
             max(
                 self._line(painter, self._title, self._bold, _TEXT, left, 38),
@@ -94,19 +101,7 @@ class Hud:
             + 28 * self._unit
         )
 
-    def _figures(
-        self, painter: QPainter, metrics: Metrics, knobs: Sequence[tuple[str, str]], left: float, right: float
-    ) -> None:
-        def known(value: int | None) -> str:
-            return "\N{EN DASH}" if value is None else str(value)
-
-        figures = [
-            *knobs,
-            ("T_relax", known(metrics.t_relax)),
-            ("D_nudge", str(metrics.d_nudge)),
-            ("T_nudge", known(metrics.t_nudge)),
-            ("max velocity", f"{metrics.velocity_max:.2g}"),
-        ]
+    def _figures(self, painter: QPainter, figures: Sequence[tuple[str, str]], left: float, right: float) -> None:
         for name, value in figures:
             width = max(QFontMetricsF(self._small).horizontalAdvance(name), 34 * self._unit)
             if left + width > right:
@@ -116,7 +111,7 @@ class Hud:
             left += width + 18 * self._unit
 
     def _classes(self, painter: QPainter, frame: Frame, right: float, limit: float) -> float:
-        chances = frame.metrics.probabilities
+        chances, label = frame.metrics.probabilities, frame.label if frame.scene is None else frame.scene.due
         step, width, height = 17 * self._unit, 12 * self._unit, 46 * self._unit
         left = right - step * len(chances)
         if left < limit:
@@ -127,19 +122,20 @@ class Hud:
         for i, chance in enumerate(chances):
             x, share = left + i * step, float(np.clip(np.nan_to_num(chance), 0, 1))
             painter.fillRect(QRectF(x, base - height, width, height), _EDGE)
-            colour = _ACCENT if i == frame.label else (_TEXT if i == best else _BAR)
+            colour = _ACCENT if i == label else (_TEXT if i == best else _BAR)
             painter.fillRect(QRectF(x, base - height * share, width, height * share), colour)
-            painter.setPen(_ACCENT if i == frame.label else _DIM)
+            painter.setPen(_ACCENT if i == label else _DIM)
             place = QRectF(x - step, base, width + 2 * step, 20 * self._unit)
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(i))
         return left - 28 * self._unit
 
-    def _legend(self, painter: QPainter, right: float, limit: float) -> float:
-        widest = max(QFontMetricsF(self._small).horizontalAdvance(text) for text, _ in _LEGEND)
+    def _legend(self, painter: QPainter, frame: Frame, right: float, limit: float) -> float:
+        names = _SETTLING if frame.scene is None else _STREAMING
+        widest = max(QFontMetricsF(self._small).horizontalAdvance(text) for text in names)
         left = right - widest - 16 * self._unit
         if left < limit:
             return right
-        for i, (text, colour) in enumerate(_LEGEND):
+        for i, (text, colour) in enumerate(zip(names, _LEGEND, strict=True)):
             y = (24 + 21 * i) * self._unit
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour)
@@ -152,3 +148,27 @@ class Hud:
         painter.setPen(colour)
         painter.drawText(QPointF(x, baseline * self._unit), text)
         return x + QFontMetricsF(font).horizontalAdvance(text)
+
+
+def _figures(frame: Frame) -> list[tuple[str, str]]:
+    """What there is to say of a network that settles, and of one that lives in a world."""
+    metrics, scene, links = frame.metrics, frame.scene, frame.links
+    if scene is None or links is None:
+        return [
+            ("T_relax", _known(metrics.t_relax)),
+            ("D_nudge", str(metrics.d_nudge)),
+            ("T_nudge", _known(metrics.t_nudge)),
+            ("max velocity", f"{metrics.velocity_max:.2g}"),
+        ]
+    lowest = links.bottleneck - 1
+    return [
+        ("task", scene.task),
+        ("correct", "\N{EN DASH}" if scene.accuracy is None else f"{scene.accuracy:.0%}"),
+        ("bottleneck", f"{links.bottleneck} {links.names[lowest]}"),
+        ("link budget", f"{links.budget[lowest]:.3f}"),
+        ("gap", f"{links.gap[lowest]:.2g}"),
+    ]
+
+
+def _known(value: int | None) -> str:
+    return "\N{EN DASH}" if value is None else str(value)

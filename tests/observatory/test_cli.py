@@ -153,6 +153,22 @@ def test_probe_as_a_table(cli: Cli) -> None:
     assert rows["finite"] == "yes"
 
 
+def test_probe_of_a_living_network_tells_what_it_knows_when_it_is_frozen(cli: Cli) -> None:
+    words = ("probe", "tween-attention", "--max-ticks", "60", "--set", "step=0.01")
+    report = json.loads(cli(*words, "--json").stdout)
+    assert (report["ticks"], report["world"], len(report["budget"]), len(report["gap"])) == (60, "rows", 4, 4)
+    assert 0 <= report["correct_frozen"] <= 1
+    told = cli(*words).stdout
+    assert f"{report['correct_learning']:.1%} while it learned, {report['correct_frozen']:.1%} frozen" in told
+
+
+def test_a_living_network_is_recorded(cli: Cli, tmp_path: Path) -> None:
+    done = cli("record", "tween-chase", "--out", "game.mp4", "--seconds", "0.5", "--size", "320x240")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^correct +\d+%$", done.stdout, re.MULTILINE)
+    assert (tmp_path / "game.mp4").stat().st_size > 1000
+
+
 def test_a_preset_file_of_ones_own(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('title = "Mine"\nnetwork = "hopfield"\nlayers = 3\nneurons = 9\n')
     report = json.loads(cli("probe", "mine.toml", "--json").stdout)
@@ -177,6 +193,8 @@ def test_a_preset_file_of_ones_own(cli: Cli, tmp_path: Path) -> None:
         (["probe", "tiny", "--max-ticks", "0"], "'0' is not a whole number of at least 1"),
         (["probe", "tiny", "--sample", "-1"], "--sample"),
         (["probe", "tiny", "--backend", "abacus"], "unknown backend 'abacus'"),
+        (["probe", "tween-chase", "--sample", "3"], "lives in the world chase; its input cannot be chosen"),
+        (["probe", "tween-chase", "--set", "sigma=1"], "unknown parameter 'sigma'; there are: "),
         (["record", "tiny"], "required: --out"),
         (["record", "tiny", "--out", "x.avi"], "x.avi: the file must end in .mp4"),
         (["record", "tiny", "--out", "/dev/null/x.mp4"], "/dev/null/x.mp4: cannot be written: "),

@@ -30,8 +30,9 @@ ROW = {
 def little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A bench of a second, in an empty folder."""
     plan = replace(
-        suite.QUICK, nets=("dense-3",), fresh_nets=("relu-3",), seeds=2, ticks=60, tuning_seeds=1, variants=1, timed=20
-    )
+        suite.QUICK, nets=("dense-3",), fresh_nets=("relu-3",), seeds=2, ticks=60, tuning_seeds=1, final_seeds=1,
+        variants=1, timed=20,
+    )  # fmt: skip
     monkeypatch.setattr(suite, "QUICK", plan)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -70,7 +71,11 @@ def test_json_is_one_object_of_complete_rows_and_the_file_holds_the_same(
         assert row["outputs_per_second"] > 0
     tried = [entry for entry in result["tuning"] if (entry["net"], entry["mode"]) == ("dense-3", "stc")]
     assert len(tried) == result["settings_tried"]
-    best = max(tried, key=lambda entry: entry["accuracy"] - entry["accuracy_sd"])
+    finals = [entry for entry in tried if entry["final"] is not None]
+    worst = min(entry["accuracy"] - entry["accuracy_sd"] for entry in finals)
+    assert len(finals) == 3
+    assert all(entry["accuracy"] - entry["accuracy_sd"] <= worst for entry in tried if entry["final"] is None)
+    best = max(finals, key=lambda entry: entry["final"]["accuracy"] - entry["final"]["accuracy_sd"])
     assert rows[3]["settings"]["rate"] == best["rate"]
 
 

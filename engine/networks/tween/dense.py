@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from engine.networks.tween.activation import PHI, Phi
-from engine.networks.tween.layer import Array, Cache, Shape, ShapeError, State, Stateless, Weights, flat, glorot
+from engine.networks.tween.layer import Array, Cache, Shape, ShapeError, State, Stateless, Weights, flat, glorot, outer
 
 
 class Dense(Stateless):
@@ -39,7 +39,7 @@ class Dense(Stateless):
         read, a = cache
         gz = g * self._slope(a)
         back = (gz @ weights["W"]).reshape(*g.shape[:2], *self.shape_in)
-        return back, {"W": gz.swapaxes(1, 2) @ read, "b": gz.sum(1)}, ()
+        return back, {"W": outer(gz, read), "b": gz.sum(1)}, ()
 
     def target(self, weights: Weights, t: Array) -> Array:
         """What the input should be for the output to be t, without derivatives: a weighted mean of the targets."""

@@ -86,6 +86,13 @@ def glorot(rng: np.random.Generator, lanes: int, rows: int, columns: int, shape:
     return rng.uniform(-reach, reach, (lanes, *(shape or (rows, columns))))
 
 
+def outer(g: Array, read: Array) -> Array:
+    """Gradient of a matrix W in W read, for credit g: (S, B, n), (S, B, m) -> (S, n, m), summed over samples."""
+    turned = g.swapaxes(1, 2)
+    found: Array = turned * read if g.shape[1] == 1 else turned @ read
+    return found
+
+
 def flat(x: Array) -> Array:
     """(S, B, everything else)."""
     return x.reshape(*x.shape[:2], -1)

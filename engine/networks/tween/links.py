@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.tween.layer import Array, flat
+from engine.networks.tween.layer import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,23 @@ class Links:
 
 def gap(a: Array, t: Array) -> NDArray[np.float64]:
     """RMS of target minus output over samples and features, (S,)."""
-    rms: NDArray[np.float64] = np.sqrt(np.square(flat(t) - flat(a)).mean((1, 2), dtype=np.float64))
+    off = (t - a).reshape(len(a), -1).astype(np.float64)
+    rms: NDArray[np.float64] = np.sqrt(_products(off, off) / off.shape[1])
     return rms
 
 
 def link_budget(a: Array, t: Array) -> NDArray[np.float64]:
     """(cos(a, t) + 1) / 2, (S,): 1 where output and target agree, 0 where they are opposed, 1/2 where one is silent."""
-    lanes = a.shape[0]
-    one, other = a.reshape(lanes, -1).astype(np.float64), t.reshape(lanes, -1).astype(np.float64)
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    cosine = np.divide((one * other).sum(1), lengths, out=np.zeros(lanes), where=lengths > 0)
+    one, other = (x.reshape(len(x), -1).astype(np.float64) for x in (a, t))
+    lengths = np.sqrt(_products(one, one) * _products(other, other))
+    cosine = np.divide(_products(one, other), lengths, out=np.zeros(len(a)), where=lengths > 0)
     budget: NDArray[np.float64] = (cosine + 1) / 2
     return budget
+
+
+def _products(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scalar products lane by lane."""
+    return np.asarray(np.einsum("sn,sn->s", one, other))
 
 
 def depth_barrier(budgets: Array) -> NDArray[np.float64]:

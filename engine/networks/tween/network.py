@@ -2,7 +2,7 @@
 
 Red is the output, green its change since the last tick, blue the gap, target minus output. Layers have shapes of their
 own, so each lies in a tile as large as the largest needs: vectors row by row, sequences a step a row, the channels of
-an image side by side.
+an image side by side. A small layer is magnified: each output takes a square of places, as large as goes.
 """
 
 from __future__ import annotations
@@ -55,19 +55,18 @@ class TweenNetwork:
         tiles = [tile_of(layer.shape) for layer in layers]
         height, width = (max(tile[axis] for tile in tiles) for axis in (0, 1))
         self.layout = Layout(len(layers), height, width)
-        self.places = np.stack([self._places(layer.shape, tile) for layer, tile in zip(layers, tiles, strict=True)])
+        self.places = np.stack([in_tile(layer.shape, (height, width)) for layer in layers])
         """Which output lies where in its tile, int64 (layers, neurons); -1 where none does."""
         self._own = tween_knobs()
+        self.first = np.stack([first_places(places) for places in self.places])
+        """One place of every output, (layers, neurons of a tile)."""
         self._sums = np.zeros((len(layers), 1, SUMS))
         self._hits: list[NDArray[np.int64]] = [np.flatnonzero(places >= 0) for places in self.places]
         self._from = [places[hits] for places, hits in zip(self.places, self._hits, strict=True)]
         self._channels = np.zeros((3, self.layout.layers, self.layout.neurons), np.float32)
+        self._fresh = False
+        self._spent = 6.0 * sum(w.size for link in self.chain.links for w in link.weights.values())
         self.reset(seed)
-
-    def _places(self, shape: Shape, tile: Shape) -> NDArray[np.int64]:
-        whole = np.full((self.layout.height, self.layout.width), -1)
-        whole[: tile[0], : tile[1]] = laid_out(shape)
-        return whole.reshape(-1)
 
     @property
     def parameters(self) -> dict[str, Knob]:
@@ -78,8 +77,7 @@ class TweenNetwork:
         """Silence, and the world from its beginning; what was learned stays."""
         self.chain.reset()
         self.world.reset(seed)
-        self._channels[...] = 0
-        self._sums[...] = 0
+        self._fresh = False
         self.dense_flops = self.effective_flops = 0.0
 
     @property
@@ -111,13 +109,15 @@ class TweenNetwork:
         with np.errstate(over="ignore", invalid="ignore"):
             chain.tick()
         world.act(action)
-        self._observe()
-        spent = 6.0 * sum(w.size for link in chain.links for w in link.weights.values())
-        self.dense_flops += spent
-        self.effective_flops += spent
+        self._fresh = False
+        self.dense_flops += self._spent
+        self.effective_flops += self._spent
 
     def _observe(self) -> None:
-        """Lay outputs, changes and gaps out in tiles, and add them up."""
+        """Lay outputs, changes and gaps out in tiles, and add them up, once a tick at most."""
+        if self._fresh:
+            return
+        self._fresh = True
         scale = np.float32(self.chain.rules.scale)
         room = self.layout.neurons
         with np.errstate(over="ignore", invalid="ignore"):
@@ -132,10 +132,12 @@ class TweenNetwork:
 
     def observe(self) -> Observation:
         """Reductions of the last tick, of each layer over its own outputs."""
+        self._observe()
         return Observation(self._sums, self.layout.neurons)
 
     def channels(self, sample: int) -> tuple[Array, Array, Array]:
         """Output, change and gap, each (layers, neurons of a tile); 0 where a tile has no output."""
+        self._observe()
         activation, velocity, nudge = self._channels
         return activation, velocity, nudge
 
@@ -271,3 +273,22 @@ def laid_out(shape: Shape) -> NDArray[np.int64]:
         top, left = channel // across * height, channel % across * width
         places[top : top + height, left : left + width] = picture
     return places
+
+
+def in_tile(shape: Shape, size: tuple[int, int]) -> NDArray[np.int64]:
+    """Which output lies at each place of a tile of this size, (places,): magnified as far as goes, in the middle."""
+    small = laid_out(shape)
+    zoom = min(size[0] // small.shape[0], size[1] // small.shape[1])
+    large = small.repeat(zoom, 0).repeat(zoom, 1)
+    top, left = ((size[axis] - large.shape[axis]) // 2 for axis in (0, 1))
+    whole = np.full(size, -1)
+    whole[top : top + large.shape[0], left : left + large.shape[1]] = large
+    return whole.reshape(-1)
+
+
+def first_places(places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The first place of every output."""
+    outputs, at = np.unique(places, return_index=True)
+    first = np.zeros(places.shape, bool)
+    first[at[outputs >= 0]] = True
+    return first

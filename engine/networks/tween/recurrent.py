@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.networks.tween.activation import sigmoid
 from engine.networks.tween.dense import weighted_target
-from engine.networks.tween.layer import Array, Cache, Shape, ShapeError, State, Weights, flat, glorot
+from engine.networks.tween.layer import Array, Cache, Shape, ShapeError, State, Weights, flat, glorot, outer
 
 
 class _Recurrent:
@@ -34,8 +34,7 @@ class _Recurrent:
     def _through(self, weights: Weights, gz: Array, read: Array, h: Array) -> tuple[Array, Weights, Array]:
         """gz (S, B, n) sent back to the input, the weights and the memory."""
         back = (gz @ weights["W"]).reshape(*gz.shape[:2], *self.shape_in)
-        turned = gz.swapaxes(1, 2)
-        return back, {"W": turned @ read, "U": turned @ h, "b": gz.sum(1)}, gz @ weights["U"]
+        return back, {"W": outer(gz, read), "U": outer(gz, h), "b": gz.sum(1)}, gz @ weights["U"]
 
     def target(self, weights: Weights, t: Array) -> Array:
         """What the input should be, without derivatives: by the weights that write the memory's content."""

@@ -40,5 +40,8 @@ def sweep_back(
             arriving[number] = state or None
             total = totals[number]
             for name, gradient in found.items():
-                total[name] = total[name] + gradient if name in total else gradient
+                if name in total:
+                    total[name] += gradient
+                else:
+                    total[name] = gradient
     return totals
