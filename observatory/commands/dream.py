@@ -18,8 +18,8 @@ _EXAMPLES = """\
   observatory dream deep-100 --ticks 1000 --out dreams
   observatory dream my-network.toml --set sigma=0.5 --json
 
-Every dream begins at the mean picture of the data set. Untrained weights dream too, of
-nothing in particular.
+Every dream begins at the mean picture of the data set, and nothing moves before the pull has
+crossed all layers. Untrained weights dream too, of nothing in particular.
 """
 
 

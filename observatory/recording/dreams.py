@@ -59,7 +59,7 @@ def sheet_png(found: ClassDreams) -> bytes:
         beside, below = [str(row * columns) for row in range(rows)], [f"+{column}" for column in range(columns)]
     mosaic, places = _mosaic(tiles)
     width = 1.2 + 0.85 * columns
-    with dark_figure(1, 1, (width, 0.85 * len(tiles) * tiles.shape[2] / tiles.shape[3] + 1.0)) as (figure, (axes,)):
+    with dark_figure(1, 1, (width, 0.85 * len(tiles) * tiles.shape[2] / tiles.shape[3] + 1.25)) as (figure, (axes,)):
         axes.imshow(mosaic, interpolation="nearest")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
