@@ -312,7 +312,7 @@ class Session:
             self._clamp(self._picture, self._label)
             self._sample, self._dreaming = None, None
             self._schedule = self._new_schedule()
-        self.homeostat.disturbed()
+        self._settle_anew()
         return "Learning is off: a dream teaches nothing." if on and learned else ""
 
     def _learn(self, on: bool) -> None:

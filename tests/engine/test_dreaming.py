@@ -246,6 +246,14 @@ def test_homeostasis_does_not_act_on_dreams(session):
     assert session.knobs["sigma"].value != 0.9
 
 
+def test_the_race_for_an_answer_starts_anew_when_a_dream_begins_and_when_it_ends(session):
+    for on in (True, False):
+        run(session, 300)
+        assert session.frame().decision.waited > 0
+        session.apply(Dream(on))
+        assert session.frame().decision.waited == 0
+
+
 def test_dreams_teach_nothing(session):
     session.apply(Learn(True))
     run(session, 5)
