@@ -196,7 +196,8 @@ def figure(rows: list[dict[str, Any]], axes: Any) -> None:
                 for row in rows
                 if (row["network"], row["score"], row["share"]) == (network, score, None) and row["show"] in shows
             ]
-            over_seeds(axes, chosen, "place", "auroc", score if network == SHIPPED else "_", style, color=colour)
+            known = score in axes.get_legend_handles_labels()[1]
+            over_seeds(axes, chosen, "place", "auroc", "_" if known else score, style, color=colour)
     axes.axhline(0.5, linestyle=":", color="grey")
     axes.set_xticks(range(len(shows)), shows)
     axes.set_xlabel(f"solid: {SHIPPED}, dashed: small networks trained afresh")
