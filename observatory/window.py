@@ -207,7 +207,6 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
         if self.settings.docks:
             self.restoreState(QByteArray.fromBase64(self.settings.docks.encode()))
-            self.docks.hide_stale_tabs()
 
     # -- what the engine says
 
