@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
@@ -90,15 +90,6 @@ class Docks:
         offered = [title for title, on in self._offered.items() if on]
         for title in (*TABBED.values(), *offered):
             self.by_title[title].raise_()
-        self.hide_stale_tabs()
-
-    def hide_stale_tabs(self) -> None:
-        """Qt leaves the tab bars of earlier arrangements lying about, in sight; the newest of a group is in use."""
-        seen: set[str] = set()
-        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
-        for bar in reversed([bar for bar in bars if bar.count()]):
-            bar.setVisible(bar.tabText(0) not in seen)
-            seen.add(bar.tabText(0))
 
     def _add_row(self, side: Qt.DockWidgetArea) -> list[tuple[QDockWidget, int]]:
         """The docks that lie beside one another on a side, and their lengths."""

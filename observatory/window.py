@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QByteArray, QSize, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PyQt6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
 from engine.commands import (
@@ -75,6 +75,8 @@ log = logging.getLogger(__name__)
 SIZE = QSize(1440, 900)
 SLOW_SECONDS = 0.07
 """Plots and bars are redrawn no more often than this."""
+SETTLING, LIVING = ("Input", "Nudge profile"), ("World", "Links")
+"""Docks in front of their tabs, for a network that settles and for one that lives in a world."""
 LAST_MS = 150
 """After this long without a frame they show the last one."""
 
@@ -207,7 +209,6 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
         if self.settings.docks:
             self.restoreState(QByteArray.fromBase64(self.settings.docks.encode()))
-            self.docks.hide_stale_tabs()
 
     # -- what the engine says
 
@@ -302,7 +303,7 @@ class Window(QMainWindow):
         if preset.network != self.preset.network:
             suit_view(self.view, preset.network)
         if "tween" in (preset.network, self.preset.network):
-            self.docks.bring_up(("World", "Links") if preset.network == "tween" else ("Input", "Nudge profile"))
+            self.docks.bring_up(LIVING if preset.network == "tween" else SETTLING)
         self.preset = preset
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
@@ -405,6 +406,12 @@ class Window(QMainWindow):
     def shortcuts(self) -> None:
         """Show the page of keys."""
         ShortcutsPage(ACTIONS, self).open()
+
+    def showEvent(self, a0: QShowEvent | None) -> None:
+        """Only now that the docks have their tabs can one of three be raised."""
+        super().showEvent(a0)
+        if self.preset.network == "tween" and a0 is not None and not a0.spontaneous():
+            self.docks.bring_up(LIVING)
 
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """Save what is worth remembering, then stop everything that runs."""

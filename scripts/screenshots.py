@@ -15,7 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["OBSERVATORY_CONFIG_DIR"] = tempfile.mkdtemp(prefix="observatory-screenshots-")
 
 import numpy as np
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtWidgets import QApplication
 
 from engine.commands import Pause, Reset, Step, Throttle
@@ -43,6 +43,13 @@ LOGGED = 60.0
 TIMEOUT = 120.0
 
 
+def turn(application: QApplication) -> None:
+    """One turn of the event loop; what was to be deleted later goes too, which it would not without a running loop."""
+    application.processEvents()
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    time.sleep(0.002)
+
+
 def take(application: QApplication, name: str, preset_name: str, ticks: int, past: int | None = None) -> bool:
     """Stop a preset after so many ticks, look back to one of them, and save the window; whether it got there."""
     preset = load_preset(preset_name)
@@ -56,18 +63,16 @@ def take(application: QApplication, name: str, preset_name: str, ticks: int, pas
     deadline = time.monotonic() + TIMEOUT
     reached = False
     while not reached and time.monotonic() < deadline:
-        application.processEvents()
+        turn(application)
         frame = window.controller.frame
         reached = frame is not None and frame.paused and frame.tick >= ticks
-        time.sleep(0.002)
     if past is not None:
         window.history.refresh()
         first, index = window.history.history.index()
         window.history.show(first + int(np.flatnonzero(index["tick"] == past)[-1]))
     drawn = time.monotonic() + 1.0
     while time.monotonic() < drawn:
-        application.processEvents()
-        time.sleep(0.002)
+        turn(application)
     saved = reached and window.grab().save(str(IMAGES / f"{name}.png"))
     window.close()
     return saved

@@ -79,7 +79,9 @@ def test_a_sequence_lies_a_step_a_row_and_channels_side_by_side() -> None:
 
 @pytest.mark.parametrize("name", TWEENS)
 def test_a_frame_shows_outputs_changes_and_gaps_where_they_lie_and_nothing_elsewhere(name: str) -> None:
-    session = live(name, 8)
+    session = live(name, 7)
+    session.frame()
+    session.tick()
     network, frame = tween(session), session.frame()
     assert len(network.chain.links) == frame.layout.layers
     for number, link in enumerate(network.chain.links):

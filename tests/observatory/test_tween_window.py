@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QApplication, QTabBar
+from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.frame import Frame
@@ -252,13 +252,3 @@ def test_a_living_network_brings_its_panels_up_and_its_switches_act(window: Wind
     window.load("tiny")
     waited(lambda: frame(window).preset == "tiny" and window.docks.visible("Input"))
     assert window.channels.rows["blue"].on.text() == "nudge"
-
-
-def test_no_tab_is_shown_twice(window: Window, qtbot: QtBot) -> None:
-    for _ in range(2):
-        bars = [bar for bar in window.findChildren(QTabBar) if bar.isVisible() and bar.count()]
-        tabs = [bar.tabText(i) for bar in bars for i in range(bar.count())]
-        assert sorted(tabs) == sorted(set(tabs))
-        assert {"World", "Links", "Input", "Alignment"} <= set(tabs)
-        window.actions_by_name["docks.arrange"].trigger()
-        qtbot.wait(50)
