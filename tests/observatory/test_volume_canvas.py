@@ -300,14 +300,19 @@ def test_what_is_drawn_is_made_once(canvas: VolumeCanvas, qtbot: QtBot) -> None:
             canvas.native.resize(480 + size % 3, 360)
             with qtbot.waitSignal(canvas.native.frameSwapped):
                 canvas.show_frame(lit_frame(density={LIT: 3}))
-            canvas.capture((320, 200))
+            canvas.capture((200, 700))
 
     look_about(1)
     look_about(2)
+    objects = canvas._renderer._objects
+    assert objects is not None
+    made = objects.shading.lights, objects.cast_target.texture, objects.front._buffer
     before = gl_objects(canvas)
     for size in range(3, 7):
         look_about(size)
     assert gl_objects(canvas) == before
+    now = objects.shading.lights, objects.cast_target.texture, objects.front._buffer
+    assert all(one is other for one, other in zip(made, now, strict=True))
 
 
 def test_another_layout_is_drawn_anew_and_gives_the_old_one_back(canvas: VolumeCanvas, qtbot: QtBot) -> None:

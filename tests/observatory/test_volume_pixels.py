@@ -23,7 +23,8 @@ from observatory.volume_view import VolumeSettings
 SIZE = (640, 480)
 TOLERANCE = 3.0
 FACE = Orbit(-90.0, 0.0, 6.0)
-"""Straight at the input face, from so far that lines of sight hardly spread."""
+SIDE_ON = Orbit(0.0, 0.0, 6.0)
+"""Straight at the input face and at the side, from so far that lines of sight hardly spread."""
 
 
 @pytest.fixture
@@ -185,25 +186,42 @@ def test_light_is_hidden_by_what_lies_before_it_and_brightest_keeps_the_stronges
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-def test_sharp_voxels_have_sides_and_smooth_ones_blend(canvas: VolumeCanvas, qtbot: QtBot, smooth: bool) -> None:
-    canvas.look(FACE)
+@pytest.mark.parametrize(("axis", "orbit"), [(0, FACE), (1, FACE), (2, SIDE_ON)])
+def test_sharp_voxels_have_sides_and_smooth_ones_blend(
+    canvas: VolumeCanvas, qtbot: QtBot, axis: int, orbit: Orbit, smooth: bool
+) -> None:
+    canvas.look(orbit)
     canvas._volume.show, canvas._volume.smooth = "brightest", smooth
     lit = np.zeros((SIDE, SIDE, SIDE))
-    lit[0, :, 4:] = 1.0
+    np.moveaxis(lit, 2 - axis, 0)[4:] = 1.0
     picture = shown(canvas, volume_frame(activation=lit), qtbot)
     body, lens = Body(canvas._frame.layout), canvas._view().lens  # type: ignore[union-attr]
 
-    def red(x: float) -> float:
-        ((px, py),) = lens.project(body.to_world(np.array([[x, 4.2, 0.5]])))
+    def red(place: float) -> float:
+        point = np.array([[4.2, 4.2, 4.2]])
+        point[0, axis] = place
+        ((px, py),) = lens.project(body.to_world(point))
         return float(picture[round(py), round(px), 0]) / (255 * RED[0])
 
     dark = PAGE[0] / RED[0]
-    for x in (7.9, 6.0, 4.6):
-        assert red(x) == pytest.approx(1, abs=0.05), x
-    assert red(3.3) == pytest.approx(dark, abs=0.05)
-    for x in (3.7, 4.3):
-        expected = float(np.clip(x - 3.5, 0, 1)) if smooth else float(x > 4)
-        assert red(x) == pytest.approx(expected + (1 - expected) * dark, abs=0.08), x
+    for place in (7.5, 6.0, 4.7):
+        assert red(place) == pytest.approx(1, abs=0.05), place
+    assert red(3.2) == pytest.approx(dark, abs=0.05)
+    for place in (3.7, 4.3):
+        expected = float(np.clip(place - 3.5, 0, 1)) if smooth else float(place > 4)
+        assert red(place) == pytest.approx(expected + (1 - expected) * dark, abs=0.1), place
+
+
+def test_nothing_of_a_layer_is_seen_at_the_edge_of_the_next(canvas: VolumeCanvas, qtbot: QtBot) -> None:
+    canvas.look(SIDE_ON)
+    canvas._volume.smooth, canvas._volume.show = True, "brightest"
+    lit = np.zeros((SIDE, SIDE, SIDE))
+    lit[2, 7], lit[5, 0] = 1.0, 1.0  # they lie next to layers 3 and 4 in memory
+    picture = shown(canvas, volume_frame(activation=lit), qtbot)
+    body, lens = Body(canvas._frame.layout), canvas._view().lens  # type: ignore[union-attr]
+    for y, z, seen in ((7.8, 2.5, True), (0.2, 5.5, True), (0.2, 3.5, False), (7.8, 4.5, False)):
+        ((px, py),) = lens.project(body.to_world(np.array([[4.2, y, z]])))
+        assert (picture[round(py), round(px), 0] > 40) == seen, (y, z)
 
 
 @pytest.mark.parametrize("smooth", [False, True])
