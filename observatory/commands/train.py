@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from engine.learning.train import Report
 
-METHODS = ("eqprop", "feedback", "drifting", "backprop", "ternary")
+METHODS = ("eqprop", "persistent", "feedback", "drifting", "backprop", "ternary")
 
 _EXAMPLES = """\
   observatory train deep-100
