@@ -187,7 +187,7 @@ def test_repeating_follows_the_network(open_window: Callable[[str], Window], qtb
     panel.repeat.click()
 
 
-LONG = 'title = "Long"\nnetwork = "recursive"\nlayers = 300\nneurons = 256\n[knobs]\nsigma = 0.99\n'
+LONG = 'title = "Long"\nnetwork = "recursive"\nlayers = 200\nneurons = 144\n[knobs]\nsigma = 0.99\n'
 
 
 def measuring() -> list[threading.Thread]:
