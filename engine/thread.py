@@ -23,6 +23,8 @@ T = TypeVar("T")
 FRAME_INTERVAL = 1 / 75
 """Seconds between two published frames at the least, unless ticks are held to that pace or below: then each of them is
 published, and so logged. A view that polls at display rate gets all it can show; the log keeps what it was offered."""
+LOG_SHARE = 0.03
+"""Share of the engine's time that the history may take while ticks run as fast as they can."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +42,7 @@ class EngineThread:
         self.news: Mailbox[str] = Mailbox()
         self.history = History() if history is None else history
         self._logging = True
+        self._log_due = 0.0
         self._session = Session(preset, backend)
         self._commands: deque[Command] = deque()
         self._wake = threading.Event()
@@ -120,7 +123,8 @@ class EngineThread:
         if session.paused:
             session.steps_left -= 1
 
-    def _publish(self) -> None:
+    def _publish(self, spare_time: bool = True) -> None:
+        """Offer a frame, and log it; without spare time only if the history has not had its share."""
         try:
             frame = self._on_any_device(self._session.frame)
         except Exception as error:
@@ -128,12 +132,14 @@ class EngineThread:
             self._report("a frame", error)
             return
         self.mailbox.put(frame)
-        if self._logging:
+        if self._logging and (spare_time or time.perf_counter() >= self._log_due):
             self._log(frame)
 
     def _log(self, frame: Frame) -> None:
+        begun = time.thread_time()
         try:
             self.history.append(frame)
+            self._log_due = time.perf_counter() + (time.thread_time() - begun) / LOG_SHARE
         except Exception as error:
             self._logging = False
             _log.exception("engine: the history")
@@ -158,7 +164,7 @@ class EngineThread:
             last_step = session.paused and not session.steps_left  # or an exception has paused it
             slow = 0 < session.throttle * FRAME_INTERVAL <= 1
             if slow or last_step or now - published >= FRAME_INTERVAL:
-                self._publish()
+                self._publish(spare_time=slow or last_step)
                 published = now
             if session.throttle > 0:
                 due = max(due + 1 / session.throttle, now - 0.1)

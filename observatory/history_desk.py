@@ -289,7 +289,7 @@ class HistoryDesk(QObject):
         frame = self.frame
         if frame is None:
             timeline.show_at(self.history.span[1] - 1, False)
-            self._bar.show_where(f"live  ·  {self._length()} logged", False)
+            self._bar.show_where(f"live  ·  {self._length()}", False)
             self._mark.mark("")
             return
         timeline.show_at(self.number, True)
@@ -303,9 +303,11 @@ class HistoryDesk(QObject):
         self._mark.mark(f"PAST  ·  {where}  ·  {source}")
 
     def _length(self) -> str:
+        if self.history.refused and not len(self._index):
+            return "this network is too large for the memory of the history: give it more at the right"
         times = self._index["time"]
         seconds = float(times[-1] - times[0]) if len(times) else 0.0
-        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+        return f"{seconds:.0f} s logged" if seconds < 120 else f"{seconds / 60:.1f} min logged"
 
     def _tell_cost(self) -> None:
         history, worst = self.history, self.history.worst()

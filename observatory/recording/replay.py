@@ -10,12 +10,11 @@ import numpy as np
 from engine.frame import Frame
 from engine.history import History, Replay
 from engine.preset import PresetError, load_preset
-from observatory.canvas.offscreen import OffscreenError, OffscreenMosaic
+from observatory.canvas.offscreen import OffscreenError, OffscreenEye
 from observatory.recording.encoder import VideoWriter
-from observatory.recording.headless import Progress
+from observatory.recording.headless import Progress, Shot, eye_for
 from observatory.recording.hud import Hud, strip_height
 from observatory.recording.sidecar import Origin, RecordingError
-from observatory.view import settings_for
 
 
 def record_history(
@@ -40,17 +39,13 @@ def record_history(
     frame = replay.frame(numbers[0])
     network, title = _preset_of(frame)
     width, height = size
-    try:
-        eye = OffscreenMosaic(settings_for(network))
-    except OffscreenError as error:
-        raise RecordingError(str(error)) from error
-    with eye, VideoWriter(out, size, fps, Origin.of(frame, replay=True)) as video:
+    with _Eyes(network, fps) as eyes, VideoWriter(out, size, fps, Origin.of(frame, replay=True)) as video:
         strip = strip_height(size)
         hud = Hud(title, width, strip)
         picture = np.empty((height, width, 3), np.uint8)
         for done, number in enumerate(numbers):
             frame = replay.frame(number)
-            picture[: height - strip] = eye.render(frame, (width, height - strip))
+            picture[: height - strip] = eyes.of(frame).render(frame, (width, height - strip))
             picture[height - strip :] = hud.paint(frame)
             video.write(picture)
             if progress is not None:
@@ -59,6 +54,36 @@ def record_history(
         "preset": frame.preset, "video": str(out), "frames": video.frames, "fps": fps, "size": [width, height],
         "every": every, "first_tick": int(index["tick"][first - history.span[0]]), "last_tick": frame.tick,
     }  # fmt: skip
+
+
+class _Eyes:
+    """What draws a frame: another one where a volume follows a network that is none."""
+
+    def __init__(self, network: str, fps: int) -> None:
+        self._network, self._fps = network, fps
+        self._eye: OffscreenEye | None = None
+        self._volume = False
+
+    def of(self, frame: Frame) -> OffscreenEye:
+        """The one for this frame; raises RecordingError where nothing can be drawn."""
+        if self._eye is None or self._volume != frame.layout.volume:
+            self._close()
+            try:
+                self._eye = eye_for(frame, self._network, self._fps, Shot())
+            except OffscreenError as error:
+                raise RecordingError(str(error)) from error
+            self._volume = frame.layout.volume
+        return self._eye
+
+    def _close(self) -> None:
+        if self._eye is not None:
+            self._eye.close()
+
+    def __enter__(self) -> _Eyes:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._close()
 
 
 def _preset_of(frame: Frame) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import tracemalloc
 
 import numpy as np
@@ -21,7 +22,7 @@ from engine.knobs import Knob
 from engine.layout import Layout
 from engine.preset import load_preset
 from engine.session import Session
-from engine.thread import EngineThread
+from engine.thread import LOG_SHARE, EngineThread
 from tests.engine.history_frames import assert_replays, frame, metrics, misses
 
 SMALL = MIB
@@ -327,6 +328,32 @@ def wait_for(condition):
             return
         patience.wait(0.002)
     raise AssertionError("it did not come")
+
+
+def test_a_log_that_is_dear_takes_no_more_than_its_share_at_full_speed_and_every_tick_when_slow(monkeypatch):
+    dear = 0.005
+    whole = History.append
+
+    def append(self, made, when=None):
+        until = time.thread_time() + dear
+        while time.thread_time() < until:
+            pass
+        whole(self, made, when)
+
+    monkeypatch.setattr(History, "append", append)
+    engine = EngineThread(load_preset("tiny"))
+    engine.send(Throttle(0))
+    begun = time.perf_counter()
+    engine.start()
+    wait_for(lambda: len(engine.history) >= 5)
+    elapsed = time.perf_counter() - begun
+    assert (len(engine.history) - 2) * dear / LOG_SHARE <= elapsed, "but for the first and the one that is due"
+    engine.send(Throttle(50))
+    logged = len(engine.history)
+    wait_for(lambda: len(engine.history) >= logged + 30)
+    ticks = engine.history.index()[1]["tick"][-20:]
+    assert engine.stop()
+    assert set(np.diff(ticks)) <= {1, 2}
 
 
 def test_a_log_that_fails_is_told_once_and_the_engine_runs_on(monkeypatch):

@@ -14,8 +14,10 @@ import pytest
 
 from engine.history import History
 from engine.history.file import write_history
+from engine.layout import Layout
 from engine.preset import load_preset
 from engine.session import Session
+from tests.observatory.frames import fake_frame
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,6 +54,22 @@ def test_the_last_seconds_and_every_kth_frame(cli: Cli, saved: Path, tmp_path: P
     assert (done.returncode, done.stderr) == (0, "")
     assert "frames  5 of" in done.stdout
     assert json.loads((tmp_path / "end.json").read_text())["frames"] == 5
+
+
+def test_a_volume_is_filmed_as_one_and_what_comes_after_it_as_a_mosaic(cli: Cli, tmp_path: Path) -> None:
+    history = History()
+    for number in range(4):
+        body = number < 2
+        lit = np.full((6, 16), 0.5, np.float32)
+        history.append(
+            fake_frame(activation=lit, layout=Layout(6, 4, 4, volume=body), epoch=int(not body), tick=number)
+        )
+    write_history(tmp_path / "both.history", history)
+    done = cli("replay", "both.history", "--out", "both.mp4", "--size", "320x240")
+    assert (done.returncode, done.stderr) == (0, "")
+    with av.open(str(tmp_path / "both.mp4")) as video:
+        pictures = [picture.to_ndarray(format="rgb24").astype(int)[:200] for picture in video.decode(video=0)]
+    assert np.abs(pictures[1] - pictures[2]).mean() > 5 * np.abs(pictures[0] - pictures[1]).mean() + 1
 
 
 @pytest.mark.parametrize(
