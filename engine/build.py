@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from engine.data import DataError, Dataset, load_dataset
 from engine.network import Network
 from engine.networks.chain import Chain
+from engine.networks.energy_cube import EnergyCube
 from engine.networks.hopfield_chain import HopfieldChain
+from engine.networks.neural_cube import NeuralCube
 from engine.networks.recursive_chain import RecursiveChain
 from engine.preset import Preset, PresetError
 from engine.trits import unpacked
 from engine.weights import read_weights
 from kernels.backends import AUTO, BackendError, load_backend
 
-_NETWORKS: dict[str, type[Chain]] = {kind.kind: kind for kind in (RecursiveChain, HopfieldChain)}
+_CHAINS: dict[str, type[Chain]] = {kind.kind: kind for kind in (RecursiveChain, HopfieldChain)}
+_CUBES: dict[str, type[NeuralCube]] = {kind.kind: kind for kind in (NeuralCube, EnergyCube)}
 
 
 def load_data(preset: Preset) -> Dataset:
@@ -38,18 +41,17 @@ def build_network(
     if preset.network == "tween":
         return _built_tween(preset, backend, samples)
     data = load_data(preset)
-    network = _NETWORKS[preset.network](
-        preset.layers,
-        preset.neurons,
-        data.pixels,
-        data.classes,
-        load_backend(backend),
-        dtype=preset.dtype,
-        samples=samples,
-        seed=preset.seed,
-        half_weights=preset.weights == "float16",
-        weights=weights,
-    )
+    options: dict[str, Any] = {
+        "dtype": preset.dtype, "samples": samples, "seed": preset.seed, "half_weights": preset.weights == "float16",
+        "weights": weights,
+    }  # fmt: skip
+    network: Chain
+    if preset.network in _CUBES:
+        cube = _CUBES[preset.network]
+        network = cube(preset.layers, data.shape, data.classes, load_backend(backend), **options)
+    else:
+        chain = _CHAINS[preset.network]
+        network = chain(preset.layers, preset.neurons, data.pixels, data.classes, load_backend(backend), **options)
     if backend not in (AUTO, network.backend):
         raise BackendError(f"backend {backend} cannot compute {preset.name}: {network.backend_reason}")
     if weights is None:

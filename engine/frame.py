@@ -68,6 +68,8 @@ class Metrics:
     ticks_per_second: float
     probabilities: NDArray[np.float32]
     """Class probabilities of the free copy, float32 (classes,)."""
+    spectral_radius: float | None = None
+    """Largest |eigenvalue| of the Jacobian where the free state came to rest, only of a network that measures it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,13 @@ def spectral_norms(stack: NDArray[Any]) -> NDArray[np.float64]:
     return norms
 
 
+def softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """Probabilities along the last axis."""
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities: NDArray[Any] = raised / raised.sum(-1, keepdims=True)
+    return probabilities
+
+
 def transposed(stack: NDArray[Any]) -> NDArray[Any]:
     """Each matrix transposed, in memory order."""
     return np.ascontiguousarray(stack.swapaxes(-1, -2))

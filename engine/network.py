@@ -137,6 +137,12 @@ class Network(Protocol):
     def decay_theory(self) -> float | None:
         """The law for the credit's shrinking from layer to layer; None where there is none at this setting."""
 
+    def spectral_radius(self) -> float | None:
+        """Largest |eigenvalue| of the Jacobian at sample 0's free state; None for a network that does not measure it."""
+
+    def density(self) -> NDArray[np.float32] | None:
+        """How many synapses each neuron receives, float32 (layers, neurons); None where none come and go."""
+
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Weights by name."""
 

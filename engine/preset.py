@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from engine.networks.tween.spec import LayerTable
 
+CUBES = ("cube", "energy-cube")
 MAX_WEIGHT_BYTES = 4 * 2**30
 """No preset may ask for more weight memory than this."""
 
@@ -28,7 +29,7 @@ class Preset(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     description: str = ""
-    network: Literal["recursive", "hopfield", "tween"]
+    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube"]
     layers: Annotated[int, Field(ge=1, le=1000)]
     neurons: Annotated[int, Field(ge=1, le=4096)]
     world: Literal["chase", "motion", "still", "rows"] | None = None
@@ -82,6 +83,20 @@ class Preset(BaseModel):
             return {"layers": max(1, sum(n for n in repeats if isinstance(n, int))), "neurons": 1, **table}
         return table
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_layer_is_a_slice(cls, table: Any) -> Any:
+        """A cube of n layers has n x n voxels in each."""
+        if isinstance(table, dict) and table.get("network") in CUBES and isinstance(table.get("layers"), int):
+            return {"neurons": table["layers"] ** 2, **table}
+        return table
+
+    @model_validator(mode="after")
+    def _cubes_are_cubes(self) -> Preset:
+        if self.network in CUBES and self.neurons != self.layers**2:
+            raise ValueError(f"a cube of {self.layers} layers has {self.layers**2} neurons in each, not {self.neurons}")
+        return self
+
     @model_validator(mode="after")
     def _chain_and_world_belong_together(self) -> Preset:
         if self.network == "tween" and (not self.chain or self.world is None):
@@ -93,7 +108,8 @@ class Preset(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Preset:
         matrices = 2 if self.network == "recursive" else 1
-        size = matrices * self.layers * self.neurons**2 * (4 if self.dtype == "float32" else 8)
+        synapses = 27 * self.neurons if self.network in CUBES else matrices * self.neurons**2
+        size = self.layers * synapses * (4 if self.dtype == "float32" else 8)
         if size > MAX_WEIGHT_BYTES:
             raise ValueError(
                 f"{self.layers} layers of {self.neurons} neurons need {size / 2**30:.1f} GiB of weights; "

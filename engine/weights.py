@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from numpy.typing import NDArray
 
 class WeightsError(ValueError):
     """A weights file that cannot be read or written; the message names the file and what is wrong."""
+
+
+def check_weights(own: Mapping[str, NDArray[Any]], given: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ValueError naming the tensor that is missing, unknown, of another shape than `own`, or not finite."""
+    missing = sorted(set(own) - set(given))
+    unknown = sorted(set(given) - set(own))
+    if missing or unknown:
+        raise ValueError(f"weights: missing {missing or 'none'}, unknown {unknown or 'none'}")
+    for name, new in given.items():
+        if new.shape != own[name].shape:
+            raise ValueError(f"weights: {name} has shape {new.shape}, expected {own[name].shape}")
+        if not np.isfinite(new.astype(np.float64)).all():
+            raise ValueError(f"weights: {name} holds NaN or infinity")
 
 
 def read_weights(path: Path) -> dict[str, NDArray[Any]]:

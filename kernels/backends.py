@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from types import ModuleType
 
 from kernels.cuda.device import Device
 
@@ -30,6 +31,8 @@ class Backend:
     recursive_tick: Callable[..., None]
     hopfield_tick: Callable[..., None]
     hopfield_red_black_tick: Callable[..., None]
+    lattice: ModuleType
+    """The functions of `kernels.lattice_reference`."""
     half: bool = False
     device: Device | None = None
 
@@ -46,18 +49,18 @@ def _load_cuda() -> Backend:
 def _load_numba() -> Backend:
     import numba
 
-    from kernels import batched, cpu
+    from kernels import batched, cpu, lattice
 
     reason = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
     ticks = (batched.recursive_tick, batched.hopfield_tick, cpu.hopfield_red_black_tick)
-    return Backend("numba", reason, *ticks, half=True)
+    return Backend("numba", reason, *ticks, lattice, half=True)
 
 
 def _load_numpy() -> Backend:
-    from kernels import reference
+    from kernels import lattice_reference, reference
 
     ticks = (reference.recursive_tick, reference.hopfield_tick, reference.hopfield_red_black_tick)
-    return Backend("numpy", "the NumPy reference", *ticks)
+    return Backend("numpy", "the NumPy reference", *ticks, lattice_reference)
 
 
 _LOADERS: dict[str, Callable[[], Backend]] = {"cuda": _load_cuda, "numba": _load_numba, "numpy": _load_numpy}

@@ -12,10 +12,11 @@ from kernels import FLIP_THRESHOLD, TINY
 Array = NDArray[Any]
 
 
-def _observe(
+def observed(
     activation: Array, change: Array, nudge: Array, free: Array, nudged: Array,
     velocity: Array, flips: Array, sums: Array,
 ) -> None:  # fmt: skip
+    """Velocity, its sign changes and the reductions of a tick; `free` and `nudged` are the largest |changes|."""
     turned = (change * velocity < 0) & (np.abs(change) > FLIP_THRESHOLD)
     flips[...] = np.where(turned, np.minimum(flips, 254) + 1, 0)
     velocity[...] = change
@@ -25,12 +26,13 @@ def _observe(
     sums[..., 4] = nudged
 
 
-def _largest(change: Array) -> Array:
-    largest: Array = np.abs(change).max(-1)
-    return largest
+def largest(change: Array) -> Array:
+    """Largest |change| over the last axis."""
+    found: Array = np.abs(change).max(-1)
+    return found
 
 
-def _remainder(free: Array, push: Array) -> Array:
+def remainder(free: Array, push: Array) -> Array:
     """tanh(a + push) - tanh(a) where free = tanh(a), without cancellation."""
     turn = np.tanh(push)
     shifted: Array = (1 - free * free) * turn / np.maximum(1 + free * turn, TINY)
@@ -67,22 +69,22 @@ def recursive_tick(
         back_r = np.matmul(credit, R[:, None])
         back_w = np.matmul(credit, W[:, None])
         push = pre[:, :, 1:]
-        curved = _remainder(free[:, :, None], push) - (1 - np.square(free))[:, :, None] * push
+        curved = remainder(free[:, :, None], push) - (1 - np.square(free))[:, :, None] * push
         z_out[:, :, 1:] = np.clip(sigma * back_r + curved, -2, 2)
         above = np.empty_like(back_w)
         above[:-1] = s[1:, :, 1:] + back_w[1:]
         above[-1] = np.stack([force, -force], axis=1)
         reach = 2 / share
         s_out[:, :, 1:] = np.clip(above + dtype.type(share) * curved, -reach, reach)
-        change_z = _largest(z_out[:, :, 1:] - z[:, :, 1:])
-        change_s = _largest(s_out[:, :, 1:] - s[:, :, 1:])
+        change_z = largest(z_out[:, :, 1:] - z[:, :, 1:])
+        change_s = largest(s_out[:, :, 1:] - s[:, :, 1:])
         nudged = np.maximum(change_z, change_s).max(-1)
     else:
         z_out[:, :, 1:] = z[:, :, 1:]
         s_out[:, :, 1:] = s[:, :, 1:]
     change = free - z[:, :, 0]
-    moved = np.maximum(_largest(change), _largest(s_out[:, :, 0] - s[:, :, 0]))
-    _observe(free, change, (s_out[:, :, 1] - s_out[:, :, 2]) / 2, moved, nudged, velocity, flips, sums)
+    moved = np.maximum(largest(change), largest(s_out[:, :, 0] - s[:, :, 0]))
+    observed(free, change, (s_out[:, :, 1] - s_out[:, :, 2]) / 2, moved, nudged, velocity, flips, sums)
 
 
 def hopfield_tick(
@@ -110,14 +112,14 @@ def hopfield_tick(
     push[-1] *= 2
     target = np.empty_like(s)
     target[:, :, 0] = np.tanh(push[:, :, 0])
-    target[:, :, 1:] = _remainder(target[:, :, :1], push[:, :, 1:]) if columns == 3 else s[:, :, 1:]
+    target[:, :, 1:] = remainder(target[:, :, :1], push[:, :, 1:]) if columns == 3 else s[:, :, 1:]
     if omega != 1:
         target[:, :, :columns] = omega * (target - s_out)[:, :, :columns] + s_out[:, :, :columns]
     s_out[...] = target
     change = target - s
-    moved = _largest(change)
+    moved = largest(change)
     nudge = (target[:, :, 1] - target[:, :, 2]) / 2
-    _observe(target[:, :, 0], change[:, :, 0], nudge, moved[..., 0], moved[..., 1:].max(-1), velocity, flips, sums)
+    observed(target[:, :, 0], change[:, :, 0], nudge, moved[..., 0], moved[..., 1:].max(-1), velocity, flips, sums)
 
 
 def hopfield_red_black_tick(
@@ -147,8 +149,8 @@ def hopfield_red_black_tick(
         target = np.tanh(push[:, 0])
         s_out[k, :, 0] += omega * (target - s_out[k, :, 0])
         if columns == 3:
-            s_out[k, :, 1:] += omega * (_remainder(target[:, None], push[:, 1:]) - s_out[k, :, 1:])
+            s_out[k, :, 1:] += omega * (remainder(target[:, None], push[:, 1:]) - s_out[k, :, 1:])
     change = s_out - s
-    moved = _largest(change)
+    moved = largest(change)
     nudge = (s_out[:, :, 1] - s_out[:, :, 2]) / 2
-    _observe(s_out[:, :, 0], change[:, :, 0], nudge, moved[..., 0], moved[..., 1:].max(-1), velocity, flips, sums)
+    observed(s_out[:, :, 0], change[:, :, 0], nudge, moved[..., 0], moved[..., 1:].max(-1), velocity, flips, sums)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learning.local import Read, hopfield_gradients, read_out_error, recursive_gradients
+from engine.learning.optimise import clip_recurrent
 from engine.linalg import transposed
 from engine.networks.hopfield_chain import relaxation_factor
 from kernels import sweeps
@@ -64,6 +65,8 @@ class Equilibrium:
     kind: ClassVar[str]
     couplings: ClassVar[tuple[str, ...]]
     recurrent: ClassVar[tuple[str, ...]]
+    matrices: ClassVar[bool] = True
+    """Whether couplings are stacks of square matrices, as random feedback, flips and backpropagation need them."""
 
     def __init__(
         self,
@@ -85,6 +88,10 @@ class Equilibrium:
     def refresh(self) -> None:
         """Take over weights that have changed."""
         self._back = {name: transposed(self.weights[name]) for name in self.couplings}
+
+    def bound(self) -> None:
+        """Put recurrent couplings back to spectral norms of at most 1, in place."""
+        clip_recurrent(self.weights, self.recurrent)
 
     def _downward(self, name: str) -> Array:
         return self._back[name] if self.feedback is None else self.feedback[name]
@@ -193,9 +200,6 @@ class HopfieldEquilibrium(Equilibrium):
         return hopfield_gradients(free.read, nudged.labels, s, plus, minus, W, self.sigma, self.input_gain, self.beta)
 
 
-_KINDS: dict[str, type[Equilibrium]] = {kind.kind: kind for kind in (RecursiveEquilibrium, HopfieldEquilibrium)}
-
-
 def equilibrium_of(
     kind: str,
     weights: Mapping[str, Array],
@@ -206,5 +210,9 @@ def equilibrium_of(
     tolerance: float = 1e-5,
     feedback: Mapping[str, Array] | None = None,
 ) -> Equilibrium:
-    """The fixed points of a network of this `kind` ("recursive", "hopfield") with these weights (a Chain's)."""
-    return _KINDS[kind](weights, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance, feedback=feedback)
+    """The fixed points of a network of this `kind` (a Chain's) with these weights."""
+    from engine.learning.lattice import CubeEquilibrium, EnergyCubeEquilibrium
+
+    kinds = {known.kind: known for known in (RecursiveEquilibrium, HopfieldEquilibrium, CubeEquilibrium,
+                                             EnergyCubeEquilibrium)}  # fmt: skip
+    return kinds[kind](weights, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance, feedback=feedback)

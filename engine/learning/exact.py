@@ -9,7 +9,8 @@ for the Hopfield chain a block tridiagonal one (block elimination), with D_l = (
 
     D_l^-1 g_l = (sigma/2) (W_l g_(l-1) + W_(l+1)^T g_(l+1)) + f [l = L].
 
-The gradients of the weights follow from g, the credit of the pre-activations.
+The gradients of the weights follow from g, the credit of the pre-activations. `engine.learning.exact_lattice` does the
+same for cubes.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learning.exact_lattice import lattice_gradients
+
 Array = NDArray[np.float64]
 REST = 1e-15
 OWN_REST = 1e-13
 """... and no layer by more than this share of itself: signals of 1e-30 have yet to arrive when all else rests."""
 MOST = 20_000
-
+LATTICES = {"cube": False, "energy-cube": True}
+"""Kinds of lattice, and whether their couplings are symmetric."""
 
 Check = Callable[[], None]
 """Called between the steps of long work; it may raise to end it."""
@@ -74,14 +78,26 @@ def exact_gradients(
 ) -> dict[str, Array]:  # fmt: skip
     """dC/dweight for every tensor, mean over pictures x (B, pixels); names and shapes as `weights`.
 
-    Raises NoFixedPointError.
+    A lattice has no learned W_in, and none is returned. Raises NoFixedPointError.
     """
     exact = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     inflow = input_gain * (np.asarray(x, np.float64) @ exact["W_in"].T)
+    if kind in LATTICES:
+        return _lattice(exact, inflow, labels, sigma, LATTICES[kind], check)
     of = {"recursive": _recursive, "hopfield": _hopfield}[kind]
     gradients, at_inflow = of(exact, inflow, labels, sigma, check)
     gradients["W_in"] = -input_gain * _mean_outer(at_inflow, np.asarray(x, np.float64))
     return gradients
+
+
+def _lattice(
+    w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float, symmetric: bool, check: Check
+) -> dict[str, Array]:
+    def settled(update: Any, start: Array) -> Array:
+        return _settled(update, start, check)
+
+    gains = (sigma if symmetric else 1.0), sigma
+    return lattice_gradients(w, inflow, gains, symmetric, settled, lambda top: _force(w, top, labels))
 
 
 def _recursive(

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learning.lattice import lattice_gradients
 from engine.learning.local import Read, hopfield_gradients, recursive_credit, recursive_gradients
 from engine.networks.chain import Chain
+from engine.networks.neural_cube import NeuralCube
 
 Array = NDArray[Any]
 
@@ -25,6 +27,10 @@ def tick_gradients(chain: Chain, labels: NDArray[np.int64]) -> dict[str, Array]:
     states = [_feature_major(columns) for columns in chain.columns()]
     x, inflow = chain.read_in()
     read = Read(x, inflow.T, chain.logits(), states[-1][0][-1])
+    if isinstance(chain, NeuralCube):
+        ((s, plus, minus),) = states
+        d = (plus - minus) / chain.dtype.type(2 * beta)
+        return lattice_gradients(chain.lattice, read, labels, s, d, chain.acting, chain.gains)
     if chain.kind == "hopfield":
         ((s, plus, minus),) = states
         return hopfield_gradients(read, labels, s, plus, minus, chain.acting["W"], sigma, gain, beta)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.data import Dataset, split
 from engine.learning.equilibrium import equilibrium_of
 from engine.learning.from_ticks import tick_gradients
-from engine.learning.optimise import Adam, clip_recurrent
+from engine.learning.optimise import Adam
 from engine.learning.train import accuracy
 from engine.networks.chain import Chain
 
@@ -71,7 +71,7 @@ class LiveLearning:
         kept = {name: chain.weights[name][where] for name, where in cut.items()}
         self._optimiser.rate = rate
         self._optimiser.step(chain.weights, tick_gradients(chain, np.array([label])))
-        clip_recurrent(chain.weights, chain.recurrent)
+        chain.bound()
         for name, where in cut.items():
             chain.weights[name][where] = kept[name]
         chain.weights_changed()

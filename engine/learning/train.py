@@ -16,7 +16,7 @@ from engine.build import build_network
 from engine.data import Dataset, split
 from engine.learning.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from engine.learning.equilibrium import Equilibrium, equilibrium_of
-from engine.learning.optimise import OPTIMISERS, Optimiser, clip_recurrent
+from engine.learning.optimise import OPTIMISERS, Optimiser
 from engine.learning.teachers import Method, teacher_of
 from engine.learning.ternary import FlipDescent
 from engine.networks.chain import PLAIN, common_knobs
@@ -25,6 +25,8 @@ from engine.preset import Preset
 Array = NDArray[Any]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, batches done and batches in all."""
+LOCAL = ("eqprop", "persistent", "read-out")
+"""Methods that need no matrices, so that every network can learn by them."""
 VALIDATION_SHARE = 0.1
 """Part of the training pictures that decides on an early stop."""
 
@@ -136,6 +138,8 @@ def train(
     weights = first_weights(preset) if weights is None else weights
     equilibrium = equilibrium_for(preset, weights, recipe.tolerance)
     equilibrium.beta = recipe.beta
+    if not equilibrium.matrices and recipe.method not in LOCAL:
+        raise TrainingError(f"{preset.name}: a {equilibrium.kind} learns by {' or '.join(LOCAL)}, not {recipe.method}")
     teacher = teacher_of(recipe.method, equilibrium, preset, recipe.batch, recipe.seed)
     optimiser: Optimiser = OPTIMISERS[recipe.optimiser](recipe.rate)
     if flips is None and recipe.method == "ternary":
@@ -180,7 +184,7 @@ def train(
             if not math.isfinite(lesson.loss):
                 raise TrainingError(f"{preset.name}: the network left the finite numbers in epoch {number}")
             if flips is None:
-                clip_recurrent(weights, equilibrium.recurrent)
+                equilibrium.bound()
             teacher.updated()
             loss += lesson.loss * len(part)
             right += lesson.correct

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from engine.knobs import Knob, choice_knob, set_knob
 from engine.layout import Layout
 from engine.lazy import LazyState
-from engine.linalg import clip_singular_values, semi_orthogonal, spectral_norms
+from engine.learning.optimise import clip_recurrent
+from engine.linalg import semi_orthogonal, spectral_norms
+from engine.linalg import softmax as softmax
 from engine.network import Observation
 from engine.networks.disturbance import Disturbance
 from engine.networks.on_device import ChainOnDevice
+from engine.weights import check_weights
 from kernels import SUMS, TINY
 from kernels.backends import Backend, load_on_host
 from kernels.cuda.device import Device, DeviceError
@@ -30,13 +33,8 @@ CALM = 0.1
 """It is calm once nothing changes by more than this share of the threshold in a tick."""
 OSCILLATING_TICKS = 6
 """A neuron oscillates once its velocity has changed sign this many ticks in a row."""
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities along the last axis."""
-    raised = np.exp(logits - logits.max(-1, keepdims=True))
-    probabilities: Array = raised / raised.sum(-1, keepdims=True)
-    return probabilities
+SLACK = 1e-5
+"""Weights that are read keep their bits if no norm is above 1 by more than this."""
 
 
 PLAIN, LAZY = "plain", "lazy"
@@ -44,7 +42,10 @@ _DYNAMICS = "How a tick is computed. Plain: all layers at once from last tick's 
 
 
 def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, Knob]:
-    """Knobs that both chains have; `dynamics` are the ways to tick."""
+    """Knobs that the chains share; `dynamics` are the ways to tick, and where there is but one there is no knob."""
+    sends = "Lazy ticks: a neuron sends once it has changed by more than this."
+    refines = "Lazy ticks start with this many times epsilon and refine as they rest."
+    lazy = {"epsilon": Knob(1e-3, 0.0, 0.1, "", sends, "log"), "coarse": Knob(1, 1, 100, "", refines, "log")}
     return {
         "sigma": Knob(0.9, 0.0, 3.0, "", "Lipschitz knob: spectral norm of the recurrent coupling. 1 is the edge."),
         "beta": Knob(0.1, 0.0, 1.0, "", "Nudge strength; the two nudged copies feel +beta and -beta."),
@@ -52,9 +53,8 @@ def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, K
         "input_noise": Knob(0.0, 0.0, 2.0, "", "Standard deviation of fresh noise on every pixel at every tick."),
         "weight_noise": Knob(0.0, 0.0, 1.0, "", "Noise on all weights, in RMS of each matrix: drawn once, gone at 0."),
         "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
-        "dynamics": choice_knob(dynamics, _DYNAMICS + more_words),
-        "epsilon": Knob(1e-3, 0.0, 0.1, "", "Lazy ticks: a neuron sends once it has changed by more than this.", "log"),
-        "coarse": Knob(1, 1, 100, "", "Lazy ticks start with this many times epsilon and refine as they rest.", "log"),
+        **({"dynamics": choice_knob(dynamics, _DYNAMICS + more_words)} if len(dynamics) > 1 else {}),
+        **(lazy if LAZY in dynamics else {}),
     }
 
 
@@ -139,6 +139,8 @@ class Chain:
     def _enter(self, device: Device) -> None:
         couplings = {name: self.acting[name] for name in self.couplings}
         try:
+            if not self.on_device:
+                raise DeviceError(f"no kernel for a {self.kind}")
             self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self.half_weights)
             self.backend_reason += f", {self._on_device.reason}"
         except DeviceError as error:
@@ -224,7 +226,8 @@ class Chain:
     def _disturb(self) -> None:
         """Something that every neuron depends on has changed."""
         self._stirred = True
-        self._coarseness = self.value("coarse")
+        if "coarse" in self.parameters:
+            self._coarseness = self.value("coarse")
 
     def reset(self, seed: int) -> None:
         """Back to rest (all states zero) with the same weights; `seed` starts the noise afresh."""
@@ -312,7 +315,7 @@ class Chain:
             self._stirred = True
         columns = 3 if nudged else 1
         dense = self._flops_per_product * self._products_per_weight(nudged)
-        way = self.parameters["dynamics"].choice
+        way = self.parameters["dynamics"].choice if "dynamics" in self.parameters else PLAIN
         done = dense
         if self._on_device is not None and way in self.on_device:
             self._tick_on(self._on_device, columns)
@@ -415,6 +418,14 @@ class Chain:
         """No law for the credit's decay unless the chain says so."""
         return None
 
+    def spectral_radius(self) -> float | None:
+        """Not measured unless the chain says so: the recursive one's is bounded by sigma."""
+        return None
+
+    def density(self) -> NDArray[np.float32] | None:
+        """No synapses come and go unless the chain says so."""
+        return None
+
     def state_dict(self) -> dict[str, Array]:
         """Weights by name."""
         return dict(self.weights)
@@ -424,21 +435,16 @@ class Chain:
 
         Raises ValueError naming the tensor that is missing, unknown, of the wrong shape or not finite.
         """
-        missing = sorted(set(self.weights) - set(weights))
-        unknown = sorted(set(weights) - set(self.weights))
-        if missing or unknown:
-            raise ValueError(f"weights: missing {missing or 'none'}, unknown {unknown or 'none'}")
+        check_weights(self.weights, weights)
         for name, new in weights.items():
-            if new.shape != self.weights[name].shape:
-                raise ValueError(f"weights: {name} has shape {new.shape}, expected {self.weights[name].shape}")
-            if not np.isfinite(new.astype(np.float64)).all():
-                raise ValueError(f"weights: {name} holds NaN or infinity")
-        for name, new in weights.items():
-            taken = new.astype(self.dtype)
-            if name in self.recurrent and spectral_norms(taken).max() > 1 + 1e-5:
-                taken = clip_singular_values(taken)
-            self.weights[name][...] = taken
+            self.weights[name][...] = new.astype(self.dtype)
+        self.bound(slack=SLACK)
         self.weights_changed()
+
+    def bound(self, slack: float = 0.0) -> None:
+        """Put recurrent couplings back to spectral norms of at most 1, in place; leave them if below 1 + slack."""
+        large = (n for n in self.recurrent if not slack or spectral_norms(self.weights[n]).max() > 1 + slack)
+        clip_recurrent(self.weights, tuple(large))
 
     def adopt(self, weights: dict[str, Array]) -> None:
         """Use these arrays themselves, not copies; names, shapes and dtype as in `weights`."""
@@ -490,7 +496,6 @@ class Chain:
         precision cannot have been).
         """
         self._disturbance.dead = np.zeros_like(self.ablated)
-        for name in () if self.half_weights else self.recurrent:
-            if spectral_norms(self.weights[name]).max() > 1 + 1e-5:
-                self.weights[name][...] = clip_singular_values(self.weights[name])
+        if not self.half_weights:
+            self.bound(slack=SLACK)
         self.weights_changed()

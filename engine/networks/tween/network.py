@@ -244,6 +244,14 @@ class TweenNetwork:
         """There is none."""
         return None
 
+    def spectral_radius(self) -> float | None:
+        """Not measured."""
+        return None
+
+    def density(self) -> NDArray[np.float32] | None:
+        """None come and go."""
+        return None
+
 
 def tile_of(shape: Shape) -> Shape:
     """Rows and columns that an output of this shape is shown in."""
