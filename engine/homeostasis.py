@@ -4,6 +4,9 @@ Per disturbance (a sample, a moved knob, a lesion) there is one verdict. The sta
 sigma goes up once the sample is over. Or its velocity does not fall any more although every wave has crossed the chain:
 that is divergence, and sigma goes down at once. Steps are relative and adapt as in Rprop (Riedmiller & Braun 1993):
 they grow while verdicts agree and are halved when these turn, so sigma hurries to the edge and then hovers there.
+
+Where a network measures the spectral radius of its Jacobian, the edge is RADIUS: a state that rests with a larger one
+counts as diverging, and sigma never goes up by more than what is left to RADIUS.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ LOWEST = 0.1
 STALLED = 0.5
 """A velocity that keeps more than this share of itself over a window does not come to rest."""
 SHORTEST_WINDOW = 25
+RADIUS = 0.95
+"""A measured spectral radius is kept under this."""
 ROUNDINGS = 100
 """A velocity under this many roundings of the state's dtype is rest, however small the tolerance."""
 MOVING = 1e-3
@@ -51,6 +56,7 @@ class Homeostat:
         self._least = ROUNDINGS * float(np.finfo(dtype).eps)
         self._step = FIRST_STEP
         self._direction = 0
+        self._room = math.inf
         self.disturbed()
 
     def disturbed(self) -> None:
@@ -60,9 +66,13 @@ class Homeostat:
         self.verdict: Verdict = "undecided"
         """On the time since the last disturbance."""
 
-    def observe(self, velocity: float, tolerance: float) -> Verdict:
-        """Take in the largest |velocity| of a tick. A state that has rested once has rested."""
+    def observe(self, velocity: float, tolerance: float, radius: float | None = None) -> Verdict:
+        """Take in the largest |velocity| of a tick, and the spectral radius at rest where it is measured.
+
+        A state that has rested once has rested.
+        """
         self._ticks += 1
+        self._room = RADIUS / radius if radius else math.inf
         self._recent.append(velocity)
         if not math.isfinite(velocity):
             self.verdict = "diverges"
@@ -73,6 +83,8 @@ class Homeostat:
             before, now = max(seen[: self._window]), max(seen[self._window :])
             if now > STALLED * before:
                 self.verdict = "diverges"
+        if self.verdict == "rests" and not self._room >= 1:
+            self.verdict = "diverges"
         return self.verdict
 
     def regulated(self, sigma: float, highest: float) -> float:
@@ -84,5 +96,5 @@ class Homeostat:
             factor = GROWTH if direction == self._direction else SHRINKAGE
             self._step = min(max(self._step * factor, SMALLEST_STEP), LARGEST_STEP)
         self._direction = direction
-        moved = max(sigma, LOWEST) * (1 + self._step) ** direction
+        moved = max(sigma, LOWEST) * min((1 + self._step) ** direction, self._room if direction > 0 else 1)
         return min(max(moved, LOWEST), highest)

@@ -1,7 +1,7 @@
 r"""A lattice of voxels as a linear operator: products, transposes, and a spectral norm that is kept at 1.
 
-Couplings K are (L, 27, N) as in `kernels.lattice_reference`, values (L, N). The norm is lowered by the smallest change on
-the synapses that exist which takes the excess off the largest singular values, to first order:
+Couplings K are (L, 27, N) as in `kernels.lattice_reference`, values (L, N). The norm is lowered by the smallest change
+on the synapses that exist which takes the excess off the largest singular values, to first order:
 
     K <- K - sum_p t_p M (u_p v_p^T),       sum_q <M (u_p v_p^T), u_q v_q^T> t_q = s_p - 1,
 

@@ -138,7 +138,7 @@ class Network(Protocol):
         """The law for the credit's shrinking from layer to layer; None where there is none at this setting."""
 
     def spectral_radius(self) -> float | None:
-        """Largest |eigenvalue| of the Jacobian at sample 0's free state; None for a network that does not measure it."""
+        """Largest |eigenvalue| of the Jacobian at sample 0's free state; None where it is not measured."""
 
     def density(self) -> NDArray[np.float32] | None:
         """How many synapses each neuron receives, float32 (layers, neurons); None where none come and go."""

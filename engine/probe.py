@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.commands import Reset, SelectSample, SetParameter
+from engine.networks.chain import PLAIN
 from engine.phases import LONGEST_PHASE
 from engine.preset import Preset
 from engine.session import Session
@@ -28,8 +29,8 @@ def probe(
     """Settle from rest, nudge, settle again; both phases last at most `max_ticks`. The result is JSON-ready.
 
     Numbers that do not exist (never settled, top layer without a nudge, not finite) are None. `credit_ratio` is the
-    RMS nudge of layer 1 over that of layer L; `ticks_per_second` leaves compilation out. Raises PresetError, KnobError,
-    BackendError.
+    RMS nudge of layer 1 over that of layer L; `ticks_per_second` leaves compilation out. A cube also has `voxels`.
+    Raises PresetError, KnobError, BackendError.
     """
     if not 1 <= max_ticks <= LONGEST_PHASE:
         raise ValueError(f"max_ticks = {max_ticks} is outside its range 1 to {LONGEST_PHASE}")
@@ -58,11 +59,12 @@ def probe(
         "network": preset.network,
         "layers": preset.layers,
         "neurons": preset.neurons,
+        **({"voxels": preset.layers * preset.neurons} if frame.layout.volume else {}),
         "backend": session.backend,
         "dtype": preset.dtype,
         "mode": "persistent" if session.knobs["persistent"].value else "clocked",
         "sigma": session.knobs["sigma"].value,
-        "dynamics": session.knobs["dynamics"].choice,
+        "dynamics": session.knobs["dynamics"].choice if "dynamics" in session.knobs else PLAIN,
         "beta": session.knobs["beta"].value,
         "sample": frame.sample,
         "label": frame.label,
@@ -78,6 +80,7 @@ def probe(
         "velocity_max": _finite_or_none(free.velocity_max),
         "saturated_share": free.saturated_share,
         "oscillating_share": free.oscillating_share,
+        "spectral_radius": _finite_or_none(end.spectral_radius),
         "energy": _finite_or_none(free.energy),
         "probabilities": [_finite_or_none(float(value)) for value in free.probabilities],
         "finite": free.finite and end.finite,

@@ -140,6 +140,7 @@ class Session:
         self._readout = None if isinstance(self.network, TweenNetwork) else ReadOut(self.network)
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
+        self._radius: float | None = None
         self._timed_from = (time.perf_counter(), 0)
         self._ticks_per_second = 0.0
         self._gather_knobs()
@@ -169,6 +170,7 @@ class Session:
         self.homeostat.disturbed()
         if self._readout is not None:
             self._readout.begin()
+        self._radius = None
 
     def _gather_knobs(self) -> None:
         self.knobs: dict[str, Knob] = {**self.network.parameters, **self._phase_knobs}
@@ -279,6 +281,9 @@ class Session:
         self.done = self._schedule.tick(self.network, self.knobs)
         if self._readout is not None:
             self._readout.tick()
+        rested = self._schedule.relaxing.of_batch is not None or self._schedule.phase in ("nudged", "hold")
+        if self._radius is None and rested:
+            self._radius = self.network.spectral_radius()
         if self._learning is not None:
             self._learn_from(self._learning, phase)
         if "homeostasis" in self.knobs and self.knobs["homeostasis"].value and self._dreaming is None:
@@ -293,7 +298,7 @@ class Session:
         homeostat = self.homeostat
         seen = self.network.observe()
         velocity = float(seen.velocity_max.max()) if seen.finite else math.inf
-        verdict = homeostat.observe(velocity, self.knobs["tolerance"].value)
+        verdict = homeostat.observe(velocity, self.knobs["tolerance"].value, self._radius)
         if verdict == "diverges" or (verdict == "rests" and self.done):
             knob = self.knobs["sigma"]
             sigma = homeostat.regulated(knob.value, knob.high)
@@ -392,6 +397,7 @@ class Session:
             effective_flops=network.effective_flops,
             ticks_per_second=self._measured_speed(),
             probabilities=_probabilities(network),
+            spectral_radius=self._radius,
         )
         scene = None if lives is None else lives.scene()
         return Frame(
@@ -419,6 +425,7 @@ class Session:
             decision=None if self._readout is None else self._readout.decision(0),
             links=None if lives is None else lives.links(),
             scene=scene,
+            density=network.density(),
         )
 
 

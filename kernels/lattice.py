@@ -1,7 +1,7 @@
 """One tick of a lattice of voxels in Numba: a stencil over 26 neighbours, all columns and layers in one parallel call.
 
-Each synapse plane is a walk over contiguous memory, three planes at a time; see `kernels.lattice_reference` for how they
-lie. A walk runs on from one row of voxels into the next, which is why synapses from outside the lattice must be 0.
+Synapses lie in planes (`kernels.lattice_reference` says how), each a walk over contiguous memory, three planes at a
+time. A walk runs on from one row of voxels into the next, which is why synapses from outside the lattice must be 0.
 Functions are module-level and cached on disk; they release the GIL. Small lattices are ticked by one thread, for the
 reason given in `kernels.cpu`.
 """
@@ -42,9 +42,7 @@ def _gather(w: Any, x: Any, base: int, y: Any) -> None:
     y[first] += w[2, first] * x[first + base + 1]
     i, end = first + 1, last - 1
     j, stop = i + base, end + base
-    _add_products(
-        w[0, i:end], x[j - 1 : stop - 1], w[1, i:end], x[j:stop], w[2, i:end], x[j + 1 : stop + 1], y[i:end]
-    )
+    _add_products(w[0, i:end], x[j - 1 : stop - 1], w[1, i:end], x[j:stop], w[2, i:end], x[j + 1 : stop + 1], y[i:end])
     y[end] += w[0, end] * x[stop - 1] + w[1, end] * x[stop]
 
 

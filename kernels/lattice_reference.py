@@ -1,10 +1,10 @@
 """One tick of a lattice of voxels in plain NumPy: the reference that `kernels.lattice` is compared with.
 
-Voxel i = side y + x of layer z has a synapse from each of its 26 neighbours (z + dz, y + dy, x + dx), laid out in planes:
+Voxel i = side y + x of layer z has a synapse from each of its 26 neighbours (z + dz, y + dy, x + dx), in planes:
 
     K   (L, 27, N)   row 9 (dz + 1) + 3 (dy + 1) + dx + 1: onto voxel i of layer z from that neighbour
 
-Rows 0-8 come from the layer below, 9-17 from the voxel's own (13 is the voxel itself, and 0), 18-26 from the layer above.
+Rows 0-8 come from the layer below, 9-17 from the voxel's own (13 is the voxel itself, and 0), 18-26 from the one above.
 Synapses from outside the lattice are 0. States, drive, velocity, flips and sums are as in `kernels`.
 """
 
@@ -54,9 +54,17 @@ def lattice_mask(layers: int, side: int) -> NDArray[np.bool_]:
     return mask
 
 
+def _received(K: Array, x: Array, side: int) -> Array:
+    """K x for x (L, ..., N)."""
+    out = np.zeros_like(x)
+    for row, moved in enumerate(around(x, side)):
+        out += K[:, row].reshape(len(K), *(1,) * (x.ndim - 2), -1) * moved
+    return out
+
+
 def applied(K: Array, x: Array, side: int, out: Array) -> None:
     """out = K x for x (L, N)."""
-    out[...] = sum(K[:, row] * moved for row, moved in enumerate(around(x, side)))
+    out[...] = _received(K, x, side)
 
 
 def turned(K: Array, side: int, out: Array) -> None:
@@ -87,7 +95,7 @@ def tick(
     `credit` and `room` are scratch of a backend that needs it.
     """
     samples, dtype = s.shape[1], s.dtype
-    push = sum(K[:, row][:, None, None] * moved for row, moved in enumerate(around(s, side)))
+    push = _received(K, s, side)
     pre = push[:, :, 0] + drive
     pre[0] += inflow
     free = np.tanh(pre)
@@ -95,7 +103,7 @@ def tick(
     nudged: Array = np.zeros((len(s), samples), dtype)
     if columns == 3:
         g = (1 - np.square(s[:, :, :1])) * s[:, :, 1:]
-        back = sum(T[:, row][:, None, None] * moved for row, moved in enumerate(around(g, side)))
+        back = _received(T, g, side)
         back[-1] += np.stack([force, -force], axis=1)
         curved = remainder(free[:, :, None], push[:, :, 1:]) - (1 - np.square(free))[:, :, None] * push[:, :, 1:]
         s_out[:, :, 1:] = np.clip(back + curved, -2, 2)

@@ -1,10 +1,9 @@
 """Fixed points of a lattice for a whole batch: what training computes instead of ticks.
 
-Sweeps in place (Gauss-Seidel), from layer 1 upwards for the free state and from layer L downwards for the nudge, so that
-what runs with the stream crosses the lattice in one sweep; they end where the ticks of `kernels.lattice` end. Arrays are
-feature-major, samples are columns: s (L, N, B), inflow and force (N, B). Couplings lie voxel by voxel, so that a voxel's
-27 rows are neighbours in memory: K and T are (L, N, 27), rows as in `kernels.lattice_reference`, and synapses that are 0
-are skipped. Threads share the samples in chunks.
+Sweeps in place (Gauss-Seidel), from layer 1 upwards for the free state and from layer L downwards for the nudge: what
+runs with the stream crosses the lattice in one sweep. They end where the ticks of `kernels.lattice` end. Arrays are
+feature-major, samples are columns: s (L, N, B), inflow and force (N, B). K and T lie voxel by voxel, (L, N, 27), rows
+as in `kernels.lattice_reference`, and synapses that are 0 are skipped. Threads share the samples in chunks.
 """
 
 from __future__ import annotations
@@ -92,9 +91,7 @@ def settle(
 
 
 @njit(error_model="numpy", fastmath=FAST, parallel=True, cache=True, nogil=True)
-def nudge(
-    K: Any, T: Any, s: Any, force: Any, side: int, tolerance: float, most: int, ds: Any, ticks: Any
-) -> None:
+def nudge(K: Any, T: Any, s: Any, force: Any, side: int, tolerance: float, most: int, ds: Any, ticks: Any) -> None:
     """Displacements of the two nudged copies, +force and -force on layer L, at their own fixed points.
 
     ds = T g + N with g = (1 - s^2) ds and N the second-order remainder of the forward map. ds: (2, L, N, B); ticks

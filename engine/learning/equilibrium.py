@@ -89,6 +89,13 @@ class Equilibrium:
         """Take over weights that have changed."""
         self._back = {name: transposed(self.weights[name]) for name in self.couplings}
 
+    def state_dict(self) -> dict[str, Array]:
+        """What a checkpoint of a training must keep besides the weights."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take it over again."""
+
     def bound(self) -> None:
         """Put recurrent couplings back to spectral norms of at most 1, in place."""
         clip_recurrent(self.weights, self.recurrent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,12 @@ SMALL = 1e-3
 """The adjoint equation is linear and solved for a force of this size: rest is an absolute change."""
 
 
-def _pairs(layers: int, side: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """For each of the 27 rows of K: where in (layers, side, side) there are receivers, and where their senders are."""
-
-    def along(step: int, size: int) -> tuple[slice, slice]:
-        return slice(max(0, -step), size - max(0, step)), slice(max(0, step), size - max(0, -step))
-
-    found = []
-    for row in range(27):
-        steps = row // 9 - 1, row // 3 % 3 - 1, row % 3 - 1
-        axes = [along(step, size) for step, size in zip(steps, (layers, side, side), strict=True)]
-        found.append((tuple(a[0] for a in axes), tuple(a[1] for a in axes)))
-    return found
+def _there(x: Array, step: tuple[int, ...]) -> Array:
+    """For each voxel of x (..., L, side, side) what the voxel `step` (dz, dy, dx) away has, 0 from outside."""
+    rim = [(0, 0)] * (x.ndim - 3) + [(1, 1)] * 3
+    window = tuple(slice(1 + d, 1 + d + size) for d, size in zip(step, x.shape[-3:], strict=True))
+    moved: Array = np.pad(x, rim)[(..., *window)]
+    return moved
 
 
 def lattice_gradients(
@@ -49,39 +43,29 @@ def lattice_gradients(
     side, samples = math.isqrt(neurons), len(inflow)
     cube = (layers, side, side)
     K = np.concatenate([gains[0] * weights["U"], gains[1] * weights["R"]], axis=1).reshape(layers, 27, side, side)
-    pairs = _pairs(layers, side)
+    steps = list(product((-1, 0, 1), repeat=3))
 
-    def through(x: Array, transposed: bool = False) -> Array:
-        out = np.zeros_like(x)
-        for row, (receiver, sender) in enumerate(pairs):
-            depth, *plane = receiver
-            strength = K[depth, row][(slice(None), *plane)]
-            here, there = (sender, receiver) if transposed else (receiver, sender)
-            out[(..., *here)] += strength * x[(..., *there)]
-        return out
+    def forward(x: Array) -> Array:
+        return np.sum([K[:, row] * _there(x, step) for row, step in enumerate(steps)], axis=0)
+
+    def backward(x: Array) -> Array:
+        back = [tuple(-d for d in step) for step in steps]
+        return np.sum([_there(K[:, row] * x, step) for row, step in enumerate(back)], axis=0)
 
     drive = np.broadcast_to(weights["b"].reshape(cube), (samples, *cube)).copy()
     drive[:, 0] += inflow.reshape(samples, side, side)
-    s = settled(lambda now: np.tanh(through(now) + drive), np.zeros_like(drive))
+    s = settled(lambda now: np.tanh(forward(now) + drive), np.zeros_like(drive))
     slope = 1 - s**2
     pull, error = force(s[:, -1].reshape(samples, neurons))
     push = np.zeros_like(s)
     scale = SMALL / max(float(np.abs(pull).max()), np.finfo(np.float64).tiny)
     push[:, -1] = scale * pull.reshape(samples, side, side)
-    v = settled(lambda now: through(slope * now, transposed=True) + push, np.zeros_like(push)) / scale
+    v = settled(lambda now: backward(slope * now) + push, np.zeros_like(push)) / scale
     g = slope * v
 
-    of_K = np.zeros_like(K)
-    for row, (receiver, sender) in enumerate(pairs):
-        depth, *plane = receiver
-        of_K[depth, row][(slice(None), *plane)] = -np.einsum("bzyx,bzyx->zyx", g[(..., *receiver)], s[(..., *sender)])
+    of_K = np.stack([-(g * _there(s, step)).sum(0) for step in steps], axis=1)
     if symmetric:
-        mirrored = np.zeros_like(K)
-        for row, (receiver, sender) in enumerate(pairs):
-            depth, *plane = receiver
-            opposite, *across = sender
-            mirrored[depth, row][(slice(None), *plane)] = of_K[opposite, 26 - row][(slice(None), *across)]
-        of_K = (of_K + mirrored) / 2
+        of_K = (of_K + np.stack([_there(of_K[:, 26 - row], step) for row, step in enumerate(steps)], axis=1)) / 2
     of_K = of_K.reshape(layers, 27, neurons) / samples
     parts = {"U": of_K[:, :9] * gains[0], "R": of_K[:, 9:] * gains[1]}
     top = s[:, -1].reshape(samples, neurons)

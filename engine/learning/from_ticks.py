@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.learning.lattice import lattice_gradients
+from engine.learning.lattice import credit, lattice_gradients
 from engine.learning.local import Read, hopfield_gradients, recursive_credit, recursive_gradients
 from engine.networks.chain import Chain
 from engine.networks.neural_cube import NeuralCube
@@ -29,8 +29,9 @@ def tick_gradients(chain: Chain, labels: NDArray[np.int64]) -> dict[str, Array]:
     read = Read(x, inflow.T, chain.logits(), states[-1][0][-1])
     if isinstance(chain, NeuralCube):
         ((s, plus, minus),) = states
-        d = (plus - minus) / chain.dtype.type(2 * beta)
-        return lattice_gradients(chain.lattice, read, labels, s, d, chain.acting, chain.gains)
+        return lattice_gradients(
+            chain.lattice, read, labels, s, credit(s, plus, minus, beta), chain.acting, chain.gains
+        )
     if chain.kind == "hopfield":
         ((s, plus, minus),) = states
         return hopfield_gradients(read, labels, s, plus, minus, chain.acting["W"], sigma, gain, beta)

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from engine.data import Dataset, split
 from engine.learning.equilibrium import equilibrium_of
 from engine.learning.from_ticks import tick_gradients
+from engine.learning.growth import Growth
+from engine.learning.lattice import credit
 from engine.learning.optimise import Adam
 from engine.learning.train import accuracy
 from engine.networks.chain import Chain
+from engine.networks.neural_cube import NeuralCube
 
 RUNNING = 100
 """The running accuracy counts this many samples back."""
@@ -49,6 +52,9 @@ class LiveLearning:
         self._rng = np.random.default_rng((seed, 4))
         self._order: NDArray[np.int64] = self._train[:0]
         self._optimiser = Adam(0.0)
+        self._growth = None
+        if isinstance(chain, NeuralCube) and "budget" in chain.parameters:
+            self._growth = Growth(chain.lattice, chain.weights, chain.value("budget"), seed)
         self._answers: deque[bool] = deque(maxlen=RUNNING)
         self.samples = 0
         self._test_accuracy = self._measure()
@@ -71,10 +77,20 @@ class LiveLearning:
         kept = {name: chain.weights[name][where] for name, where in cut.items()}
         self._optimiser.rate = rate
         self._optimiser.step(chain.weights, tick_gradients(chain, np.array([label])))
+        if self._growth is not None:
+            self._grow(self._growth)
         chain.bound()
         for name, where in cut.items():
             chain.weights[name][where] = kept[name]
         chain.weights_changed()
+
+    def _grow(self, growth: Growth) -> None:
+        chain = self._chain
+        (columns,) = chain.columns()
+        s, plus, minus = (columns[:, :, column].swapaxes(1, 2) for column in range(3))
+        growth.budget = chain.value("budget")
+        growth.hear(s, credit(s, plus, minus, chain.value("beta")))
+        growth.updated(chain.weights)
 
     def sample_done(self) -> None:
         """A sample has been learned from."""

@@ -61,9 +61,11 @@ class PersistentTeacher:
 
     def state_dict(self) -> dict[str, Array]:
         """The states of all copies: nothing ever brings them back to rest."""
-        return {f"state{index}": columns.copy() for index, columns in enumerate(self._chain.columns())}
+        states = {f"state{index}": columns.copy() for index, columns in enumerate(self._chain.columns())}
+        return {**self.equilibrium.state_dict(), **states}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Take the states over again."""
+        self.equilibrium.load_state_dict(state)
         for index, columns in enumerate(self._chain.columns()):
             columns[...] = state[f"state{index}"]

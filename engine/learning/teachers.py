@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learning.equilibrium import Equilibrium
+from engine.learning.growth import Growth
+from engine.learning.lattice import CubeEquilibrium
 from engine.learning.local import read_out_error
 from engine.linalg import orthogonal_stack, polar, semi_orthogonal
 from engine.networks.chain import softmax
@@ -72,11 +74,43 @@ class EquilibriumTeacher:
         self.equilibrium.refresh()
 
     def state_dict(self) -> dict[str, Array]:
-        """Nothing to keep."""
-        return {}
+        """What the fixed points keep."""
+        return self.equilibrium.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Nothing to take over."""
+        """Take it over again."""
+        self.equilibrium.load_state_dict(state)
+
+
+class GrowingTeacher(EquilibriumTeacher):
+    """Equilibrium propagation in a lattice whose synapses come and go within a budget (`engine.learning.growth`)."""
+
+    def __init__(self, equilibrium: CubeEquilibrium, budget: float, seed: int, blind: bool = False) -> None:
+        super().__init__(equilibrium)
+        self._cube = equilibrium
+        self._growth = Growth(equilibrium.space, equilibrium.weights, budget, seed, blind)
+
+    def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
+        """One update."""
+        free = self._cube.settle(x)
+        nudged = self._cube.nudge(free, labels)
+        self._growth.hear(free.states[0], self._cube.credit(free, nudged))
+        update(self._cube.gradients(free, nudged), 1.0)
+        return lesson_from(free.logits, labels)
+
+    def updated(self) -> None:
+        """Synapses die and are born; transposes are made anew."""
+        self._growth.updated(self._cube.weights)
+        super().updated()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Which synapses exist, and how loud the nudge was."""
+        return {**super().state_dict(), **self._growth.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take it over again."""
+        super().load_state_dict(state)
+        self._growth.load_state_dict(state)
 
 
 INNER_TICKS = 40
@@ -164,6 +198,9 @@ class BackpropTeacher(EquilibriumTeacher):
 
 def teacher_of(method: Method, equilibrium: Equilibrium, preset: Preset, batch: int, seed: int) -> Teacher:
     """The teacher of this name for the weights of `equilibrium`, a network of `preset`."""
+    if method == "eqprop" and equilibrium.kind == CubeEquilibrium.kind:
+        assert isinstance(equilibrium, CubeEquilibrium)
+        return GrowingTeacher(equilibrium, float(preset.knobs.get("budget", 1)), seed)
     if method in ("eqprop", "ternary"):
         return EquilibriumTeacher(equilibrium)
     if method == "backprop":

@@ -3,10 +3,11 @@ r"""The symmetric cube: a lattice with an energy, the physics beside which the n
     E(s) = sum_i G(s_i) - (sigma/2) s^T K s - b s - input s,   G' = atanh,   K = K^T,   ||K||_2 = 1
     s <- tanh(sigma K s + b + input)
 
-K joins each voxel to all of its 26 neighbours, with one strength for both directions. sigma bounds the whole map: up to
-sigma = 1 the energy falls at every synchronous tick, because G is strictly convex with G'' >= 1. For a symmetric network
-the nudge of asymmetric equilibrium propagation settles to the credit of the classical one (Scellier & Bengio 2017). It
-does not learn at the depth of a cube: the credit fades with every voxel that it hops.
+K joins each voxel to its 26 neighbours, with one strength for both directions. sigma bounds the whole map: up to
+sigma = 1 the energy falls at every synchronous tick, because G is strictly convex with G'' >= 1. For a symmetric
+network the nudge of asymmetric equilibrium propagation settles to the credit of the classical one (Scellier & Bengio
+2017). It does not learn at the depth of a cube: the credit fades with every voxel that it hops. So it has no budget of
+synapses either: there is no nudge to place them by.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.knobs import Knob
 from engine.linalg import semi_orthogonal
-from engine.networks.chain import Array
+from engine.networks.chain import PLAIN, Array, common_knobs
 from engine.networks.neural_cube import BELOW, NeuralCube
 from engine.networks.retina import retina
 
 
 class EnergyCube(NeuralCube):
-    """The neural cube with symmetric couplings: U and R are the halves of one symmetric K, and sigma multiplies both."""
+    """The neural cube with symmetric couplings: U and R are parts of one symmetric K, and sigma multiplies both."""
 
     kind = "energy-cube"
     recurrent = ("U", "R")
     symmetric = True
+
+    def _knobs(self) -> dict[str, Knob]:
+        return common_knobs((PLAIN,))
 
     def _initial_weights(self, rng: np.random.Generator, pixels: int, classes: int) -> dict[str, Array]:
         K = (rng.standard_normal(self.lattice.mask.shape) * self.lattice.mask).astype(self.dtype)

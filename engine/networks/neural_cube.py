@@ -3,11 +3,11 @@ r"""The neural cube: n^3 voxels, each coupled to its 26 neighbours only, nudged 
     s <- tanh(sigma R s + U s + b + input)
 
 U couples upwards, from the 9 neighbours in the layer below (z - 1); it starts as transport, 1 from the voxel straight
-below plus a little noise. R is the recurrence, from 8 neighbours in the voxel's own layer and 9 in the layer above, with
-||R||_2 = 1 kept by lowering the largest singular values on the lattice itself (`engine.lattice`). A picture falls onto
-the face z = 0, voxel by voxel, and a linear read-out sits on the face z = n - 1. With downward synapses U and R close
-loops, so sigma alone does not bound the map: the edge is where the spectral radius of J = D (sigma R + U), D = 1 - s^2,
-passes 1, and it is measured. The nudged copies follow
+below plus a little noise. R is the recurrence, from 8 neighbours in the voxel's own layer and 9 in the layer above,
+with ||R||_2 = 1 kept by lowering the largest singular values on the lattice itself (`engine.lattice`). A picture falls
+onto the face z = 0, voxel by voxel, and a linear read-out sits on the face z = n - 1. With downward synapses U and R
+close loops, so sigma alone does not bound the map: the edge is where the spectral radius of J = D (sigma R + U),
+D = 1 - s^2, passes 1, and it is measured. The nudged copies follow
 
     x' = F(x) + (J^T - J)(x - x0) + beta f,     d = x - x0 -> beta (I - J^T)^-1 f     as beta -> 0,
 
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,7 @@ from kernels.lattice_reference import NEIGHBOURS, around
 BELOW = 9
 """Rows of K that come from the layer below: U. The others are R."""
 STRAIGHT = NEIGHBOURS.index((-1, 0, 0))
+_BUDGET = "While learning: share of the lattice's synapses that may exist. They grow where the nudge is loud."
 TRANSPORT_NOISE = 0.05
 """Standard deviation of the first weights about pure transport."""
 
@@ -49,14 +49,14 @@ def joined(U: Array, R: Array, gains: tuple[float, float]) -> Array:
 class NeuralCube(Chain):
     """A chain of n layers whose neurons are the voxels of a slice; state s (n, B, 3, n * n).
 
-    `picture` is the shape of the pictures that it reads. A weight of U or R that is 0 is no synapse: it has no noise and
-    learns nothing.
+    `picture` is the shape of the pictures that it reads. A weight of U or R that is 0 is no synapse: it has no noise
+    and learns nothing.
     """
 
     kind = "cube"
     couplings = ("U", "R")
     state_names = ("s",)
-    recurrent = ("R",)
+    recurrent: tuple[str, ...] = ("R",)
     scratch_rows = 2
     on_device = ()
     symmetric = False
@@ -88,7 +88,7 @@ class NeuralCube(Chain):
         self._flops_per_product = 2.0 * samples * float(self.lattice.mask.sum())
 
     def _knobs(self) -> dict[str, Knob]:
-        return common_knobs((PLAIN,))
+        return {**common_knobs((PLAIN,)), "budget": Knob(1.0, 0.02, 1.0, "", _BUDGET)}
 
     def _initial_weights(self, rng: np.random.Generator, pixels: int, classes: int) -> dict[str, Array]:
         K = rng.standard_normal(self.lattice.mask.shape)

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 
 def _along(pixels: int, voxels: int) -> NDArray[np.float64]:
-    """Weights (voxels, pixels) of one axis: the mean over a voxel's patch, or linear interpolation where it is finer."""
+    """Weights (voxels, pixels) of one axis: the mean over a voxel's patch, or linear interpolation between pixels."""
     if voxels <= pixels:
         edges = np.linspace(0, pixels, voxels + 1)
         left, right = np.arange(pixels), np.arange(pixels) + 1
         shared = np.minimum(edges[1:, None], right) - np.maximum(edges[:-1, None], left)
-        return np.maximum(shared, 0) * voxels / pixels
+        patches: NDArray[np.float64] = np.maximum(shared, 0) * voxels / pixels
+        return patches
     places = np.clip((np.arange(voxels) + 0.5) * pixels / voxels - 0.5, 0, pixels - 1)
-    return np.maximum(1 - np.abs(places[:, None] - np.arange(pixels)), 0)
+    between: NDArray[np.float64] = np.maximum(1 - np.abs(places[:, None] - np.arange(pixels)), 0)
+    return between
 
 
 def retina(picture: tuple[int, ...], side: int) -> NDArray[np.float64]:

@@ -78,9 +78,10 @@ def print_report(report: Mapping[str, Any]) -> None:
     saved = 1 - report["effective_flops"] / report["dense_flops"]
     rows = {
         "preset": f"{report['preset']} ({report['network']})",
-        "size": f"{report['layers']} layers of {report['neurons']} neurons",
+        "size": f"{report['layers']} layers of {report['neurons']} neurons{_voxels(report)}",
         "backend": f"{report['backend']}, {report['dtype']}",
         "sigma, beta": f"{report['sigma']:g}, {report['beta']:g}",
+        **({"spectral radius": _number(radius)} if (radius := report["spectral_radius"]) is not None else {}),
         "settled": _after(report["t_relax"]),
         "nudge settled": _after(report["t_nudge"]),
         "nudge reaches": f"{report['d_nudge']} of {report['layers']} layers",
@@ -111,6 +112,10 @@ def print_trial(report: Mapping[str, Any]) -> None:
         "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
     }
     print_columns(rows)
+
+
+def _voxels(report: Mapping[str, Any]) -> str:
+    return f", {report['voxels']} voxels" if "voxels" in report else ""
 
 
 def _after(ticks: int | None) -> str:
