@@ -42,13 +42,13 @@ def singular_pairs(apply: Apply, apply_back: Apply, start: Array, steps: int) ->
     for k in range(steps):
         u, _ = _orthogonalised(apply(right[k]), left[:k])
         B[k, k] = np.linalg.norm(u)
-        if B[k, k] < NOTHING:
-            count = k + 1
+        if B[k, k] <= INVARIANT * B.max() or B[k, k] < NOTHING:
+            B[k, k], count = 0.0, k + 1
             break
         left[k] = u / B[k, k]
         v, _ = _orthogonalised(apply_back(left[k]), right[: k + 1])
         length = float(np.linalg.norm(v))
-        if k + 1 == steps or length < NOTHING:
+        if k + 1 == steps or length <= INVARIANT * B.max():
             count = k + 1
             break
         B[k, k + 1] = length

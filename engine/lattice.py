@@ -27,6 +27,8 @@ PAIRS = 6
 """Singular triples that are lowered at once, at most."""
 ROUNDS = 30
 """Lowering ends after this many times."""
+DEPENDENT = 1e-3
+"""Pairs whose overlaps differ by less than this share are lowered as one."""
 NEAR = 1e-4
 """A norm is at 1 when it is above it by no more than this."""
 
@@ -78,31 +80,39 @@ class Lattice:
     def spectral_radius(self, K: Array, slope: Array, start: Array) -> tuple[float, Array]:
         """Largest |eigenvalue| of the Jacobian D K with D the `slope` (L, N) of each voxel; where to look next time."""
         through = self._flat(K)
+        start = start / max(float(np.linalg.norm(start)), NOTHING) + self._anywhere(K)
         return spectral_radius(lambda x: slope.reshape(-1) * through(x), start)
 
     def lower(self, K: Array, start: Array, slack: float = NEAR) -> Array:
         """Bring the spectral norm of K to 1, in place, if it is above 1 + slack; the leading singular vector (n,).
 
-        `start` (n,) is where to look for it first: what the last call returned.
+        `start` (n,) is where to look for it first: what the last call returned. What is not finite is left alone.
         """
+        if not np.isfinite(K).all():
+            return start
         exists = (K != 0).astype(K.dtype)
         shape = (self.layers, self.side**2, -1)
         for _ in range(ROUNDS):
             u, values, v = self.singular_pairs(K, start)
             above = int((values > 1).sum())
-            start = v[: max(above, 1)].sum(0)
+            start = (values**2 @ v).astype(K.dtype) + self._anywhere(K)
             if not values[0] > 1 + slack:
                 break
             slack = min(slack, NEAR)
             u, v = u[: min(above, PAIRS)], v[: min(above, PAIRS)]
             overlap = np.array([[(a * c) @ self._flat(exists)(b * d) for c, d in zip(u, v, strict=True)]
                                 for a, b in zip(u, v, strict=True)])  # fmt: skip
-            amount = np.linalg.lstsq(overlap, values[: len(u)] - 1, rcond=None)[0]
+            amount = np.linalg.lstsq(overlap, values[: len(u)] - 1, rcond=DEPENDENT)[0]
             change = self.correlated((amount * u.T).astype(K.dtype).reshape(shape), v.T.astype(K.dtype).reshape(shape))
             if self.symmetric:
                 change = (change + self.transposed(change)) / 2
             K -= exists * change
         return start
+
+    def _anywhere(self, K: Array) -> Array:
+        """A fixed random vector, so that no singular vector is out of sight."""
+        count = self.layers * self.side**2
+        return np.random.default_rng(9).standard_normal(count).astype(K.dtype) * K.dtype.type(0.3 / count**0.5)
 
     def bound(self, U: Array, R: Array, start: Array, slack: float = NEAR) -> Array:
         """`lower` for what recurs: R (L, 18, N), or in a symmetric lattice U (L, 9, N) and R together."""

@@ -21,10 +21,9 @@ SMALL = 1e-3
 
 def _there(x: Array, step: tuple[int, ...]) -> Array:
     """For each voxel of x (..., L, side, side) what the voxel `step` (dz, dy, dx) away has, 0 from outside."""
-    rim = [(0, 0)] * (x.ndim - 3) + [(1, 1)] * 3
-    window = tuple(slice(1 + d, 1 + d + size) for d, size in zip(step, x.shape[-3:], strict=True))
-    moved: Array = np.pad(x, rim)[(..., *window)]
-    return moved
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 3) + [(1, 1)] * 3)
+    depth, height, width = (slice(1 + d, 1 + d + size) for d, size in zip(step, x.shape[-3:], strict=True))
+    return padded[..., depth, height, width]
 
 
 def lattice_gradients(
@@ -46,11 +45,13 @@ def lattice_gradients(
     steps = list(product((-1, 0, 1), repeat=3))
 
     def forward(x: Array) -> Array:
-        return np.sum([K[:, row] * _there(x, step) for row, step in enumerate(steps)], axis=0)
+        total: Array = np.sum([K[:, row] * _there(x, step) for row, step in enumerate(steps)], axis=0)
+        return total
 
     def backward(x: Array) -> Array:
         back = [tuple(-d for d in step) for step in steps]
-        return np.sum([_there(K[:, row] * x, step) for row, step in enumerate(back)], axis=0)
+        total: Array = np.sum([_there(K[:, row] * x, step) for row, step in enumerate(back)], axis=0)
+        return total
 
     drive = np.broadcast_to(weights["b"].reshape(cube), (samples, *cube)).copy()
     drive[:, 0] += inflow.reshape(samples, side, side)

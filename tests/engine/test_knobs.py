@@ -11,13 +11,13 @@ from engine.knobs import Knob, KnobError
 from engine.preset import load_preset
 from engine.session import Session
 
-PRESETS = ["tiny", "hopfield-100"]
+PRESETS = ["tiny", "hopfield-100", "cube-8", "cube-energy"]
 CASES = [(preset, knob) for preset in PRESETS for knob in Session(load_preset(preset)).knobs]
 
 
-ACTS_BESIDE = {"epsilon": {"dynamics": "lazy"}, "coarse": {"dynamics": "lazy"}}
+ACTS_BESIDE = {"epsilon": {"dynamics": "lazy"}, "coarse": {"dynamics": "lazy"}, "budget": {"persistent": 1}}
 """Knobs that act only where another one stands so."""
-ACTS_WHILE_LEARNING = ("rate",)
+ACTS_WHILE_LEARNING = ("rate", "budget")
 
 
 def history(preset: str, learning: bool = False, **knobs: float | str) -> list[tuple[object, ...]]:
