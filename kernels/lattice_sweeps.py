@@ -3,7 +3,8 @@
 Sweeps in place (Gauss-Seidel), from layer 1 upwards for the free state and from layer L downwards for the nudge: what
 runs with the stream crosses the lattice in one sweep. They end where the ticks of `kernels.lattice` end. Arrays are
 feature-major, samples are columns: s (L, N, B), inflow and force (N, B). K and T lie voxel by voxel, (L, N, 27), rows
-as in `kernels.lattice_reference`, and synapses that are 0 are skipped. Threads share the samples in chunks.
+as in `kernels.lattice_reference`; three neighbours in a row are read at once, and skipped where all three synapses are
+0. A rim of zeros round the states keeps these reads in memory. Threads share the samples in chunks.
 """
 
 from __future__ import annotations
@@ -20,38 +21,46 @@ from kernels.tanh import tanh_of
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _add_scaled(factor: Any, x: Any, y: Any) -> None:
-    """y += factor x."""
-    for i in range(y.size):
-        y[i] += factor * x[i]
+def _add_row(factor: Any, x: Any, row: int, y: Any) -> None:
+    """y += factor times a row of x."""
+    for j in range(y.size):
+        y[j] += factor * x[row, j]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _collect(weights: Any, steps: Any, x: Any, here: int, y: Any) -> None:
-    """y += what voxel `here` receives from x (L N, W) by its `weights` (27,)."""
-    for row in range(steps.size):
-        if weights[row] != 0:
-            _add_scaled(weights[row], x[here + steps[row]], y)
+def _add_three(a: Any, b: Any, c: Any, x: Any, at: int, y: Any) -> None:
+    """y += a, b, c times the rows at - 1, at, at + 1 of x (no views of rows: each would count its references)."""
+    for j in range(y.size):
+        y[j] += a * x[at - 1, j] + b * x[at, j] + c * x[at + 1, j]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _take(new: Any, old: Any) -> Any:
-    """old = new; the largest |change|, NaN where there is NaN."""
-    furthest = new.dtype.type(0)
-    for i in range(new.size):
-        change = abs(new[i] - old[i])
-        if change > furthest or change != change:
-            furthest = change
-        old[i] = new[i]
-    return furthest
+def _collect(K: Any, z: int, i: int, steps: Any, x: Any, here: int, y: Any) -> None:
+    """y += what voxel i of layer z receives, three neighbours at a time, from x (rim + L N + rim, W) where it is `here`."""
+    for triple in range(9):
+        a, b, c = K[z, i, 3 * triple], K[z, i, 3 * triple + 1], K[z, i, 3 * triple + 2]
+        if a != 0 or b != 0 or c != 0:
+            _add_three(a, b, c, x, here + steps[triple], y)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _take(new: Any, x: Any, row: int) -> Any:
+    """Row of x = new; the largest |change|, NaN where there is NaN."""
+    furthest, unsound = new.dtype.type(0), new.dtype.type(0)
+    for j in range(new.size):
+        change = abs(new[j] - x[row, j])
+        unsound += change
+        furthest = max(furthest, change)
+        x[row, j] = new[j]
+    return furthest if unsound == unsound else unsound
 
 
 @njit(error_model="numpy", cache=True)
 def _steps(side: int) -> Any:
-    """How far in a flattened lattice each row's neighbour lies."""
-    steps = np.empty(27, np.int64)
-    for row in range(27):
-        steps[row] = (row // 9 - 1) * side * side + (row % 9 // 3 - 1) * side + row % 3 - 1
+    """How far in a flattened lattice the middle one of each three neighbours lies."""
+    steps = np.empty(9, np.int64)
+    for triple in range(9):
+        steps[triple] = (triple // 3 - 1) * side * side + (triple % 3 - 1) * side
     return steps
 
 
@@ -64,8 +73,8 @@ def settle(
     for chunk in prange(ticks.size):
         first = chunk * CHUNK
         width = min(CHUNK, samples - first)
-        steps = _steps(side)
-        state = np.zeros((layers * neurons, width), s.dtype)
+        steps, rim = _steps(side), neurons + side + 1
+        state = np.zeros((layers * neurons + 2 * rim, width), s.dtype)
         below = inflow[:, first : first + width].copy()
         push, new = np.empty(width, s.dtype), np.empty(width, s.dtype)
         count = 0
@@ -75,10 +84,10 @@ def settle(
                 z, i = here // neurons, here % neurons
                 push[:] = b[z, i]
                 if z == 0:
-                    _add_scaled(s.dtype.type(1), below[i], push)
-                _collect(K[z, i], steps, state, here, push)
+                    _add_row(s.dtype.type(1), below, i, push)
+                _collect(K, z, i, steps, state, here + rim, push)
                 tanh_of(push, new)
-                change = _take(new, state[here])
+                change = _take(new, state, here + rim)
                 if change > moved or change != change:
                     moved = change
             count += 1
@@ -87,7 +96,7 @@ def settle(
         ticks[chunk] = count
         for here in range(layers * neurons):
             for j in range(width):
-                s[here // neurons, here % neurons, first + j] = state[here, j]
+                s[here // neurons, here % neurons, first + j] = state[here + rim, j]
 
 
 @njit(error_model="numpy", fastmath=FAST, parallel=True, cache=True, nogil=True)
@@ -105,10 +114,11 @@ def nudge(K: Any, T: Any, s: Any, force: Any, side: int, tolerance: float, most:
         sign, chunk = piece // chunks, piece % chunks
         first = chunk * CHUNK
         width = min(CHUNK, samples - first)
-        steps = _steps(side)
+        steps, rim = _steps(side), neurons + side + 1
         free = s[:, :, first : first + width].copy().reshape((layers * neurons, width))
         pull = force[:, first : first + width].copy()
-        moved_by, credit = np.zeros_like(free), np.zeros_like(free)
+        shape = (layers * neurons + 2 * rim, width)
+        moved_by, credit = np.zeros(shape, s.dtype), np.zeros(shape, s.dtype)
         push, turn, new = np.empty(width, s.dtype), np.empty(width, s.dtype), np.empty(width, s.dtype)
         way = one if sign == 0 else -one
         count = 0
@@ -116,20 +126,20 @@ def nudge(K: Any, T: Any, s: Any, force: Any, side: int, tolerance: float, most:
             moved = kind(0)
             for here in range(layers * neurons - 1, -1, -1):
                 z, i = here // neurons, here % neurons
-                at = free[here]
                 push[:] = 0
                 new[:] = 0
                 if z == layers - 1:
-                    _add_scaled(way, pull[i], new)
-                _collect(K[z, i], steps, moved_by, here, push)
-                _collect(T[z, i], steps, credit, here, new)
+                    _add_row(way, pull, i, new)
+                _collect(K, z, i, steps, moved_by, here + rim, push)
+                _collect(T, z, i, steps, credit, here + rim, new)
                 tanh_of(push, turn)
                 for j in range(width):
-                    curved = (one - at[j] * at[j]) * (turn[j] / max(one + at[j] * turn[j], tiny) - push[j])
+                    at = free[here, j]
+                    curved = (one - at * at) * (turn[j] / max(one + at * turn[j], tiny) - push[j])
                     new[j] = bounded(new[j] + curved, two)
-                change = _take(new, moved_by[here])
+                change = _take(new, moved_by, here + rim)
                 for j in range(width):
-                    credit[here, j] = (one - at[j] * at[j]) * new[j]
+                    credit[here + rim, j] = (one - free[here, j] * free[here, j]) * new[j]
                 if change > moved or change != change:
                     moved = change
             count += 1
@@ -138,4 +148,4 @@ def nudge(K: Any, T: Any, s: Any, force: Any, side: int, tolerance: float, most:
         ticks[sign, chunk] = count
         for here in range(layers * neurons):
             for j in range(width):
-                ds[sign, here // neurons, here % neurons, first + j] = moved_by[here, j]
+                ds[sign, here // neurons, here % neurons, first + j] = moved_by[here + rim, j]

@@ -130,7 +130,7 @@ class NeuralCube(Chain):
 
     def bound(self, slack: float = NEAR) -> None:
         """Bring the recurrent norm back to 1 on the synapses that exist, in place, if it is above 1 + slack."""
-        self._loudest = self.lattice.bound(self.weights["U"], self.weights["R"], self._loudest, slack)
+        self._loudest = self.lattice.bound(self.weights["U"], self.weights["R"], self._loudest, max(slack, NEAR))
 
     def load_state_dict(self, weights: dict[str, Array]) -> None:
         """Take over weights of the same names and shapes; synapses from outside the lattice are 0, ||R|| at most 1.
