@@ -3,6 +3,7 @@ r"""Dreaming: the label is clamped, the input is free, and the same weights draw
 The top layer is pulled towards a class without pause. The credit that the nudged copies carry down to the input,
 
     recursive   c = gain W_in^T ds_0,  ds_0 = ds_1 + W_1^T g_1;        Hopfield   c = gain (sigma/2) W_in^T W_1^T ds_1
+    cube        c = gain W_in^T g_1
 
 (= minus the gradient of the pull's energy by the picture), is what moves the picture, a little at every tick of the
 network, while everything else goes on settling:
@@ -34,7 +35,7 @@ RATE = 0.01
 """Share of the way to its momentary goal that a picture goes in a tick."""
 PICTURES = 512
 """Training pictures that the covariance is taken from, at most."""
-DREAMERS = ("recursive", "hopfield")
+DREAMERS = ("recursive", "hopfield", "cube", "energy-cube")
 """Kinds of network of which `input_credit` is known."""
 
 
@@ -53,13 +54,15 @@ def input_credit(chain: Chain) -> Array:
         return np.zeros_like(chain.read_in()[0])
     first = [columns[0] for columns in chain.columns()]
     moved = [(columns[:, 1] - columns[:, 2]) / twice for columns in first]
-    W, W_in = chain.acting["W"][0], chain.acting["W_in"]
+    z = first[0][:, 0]
     if chain.kind == "hopfield":
-        below = chain.value("sigma") / 2 * (moved[0] @ W)
+        below = chain.value("sigma") / 2 * (moved[0] @ chain.acting["W"][0])
+    elif chain.kind == "recursive":
+        dz, ds = moved
+        below = ds + ((1 - z * z) * (dz + ds / math.sqrt(chain.layout.layers))) @ chain.acting["W"][0]
     else:
-        z, (dz, ds) = first[0][:, 0], moved
-        below = ds + ((1 - z * z) * (dz + ds / math.sqrt(chain.layout.layers))) @ W
-    credit: Array = chain.value("input_gain") * (below @ W_in)
+        below = (1 - z * z) * moved[0]
+    credit: Array = chain.value("input_gain") * (below @ chain.acting["W_in"])
     return credit
 
 

@@ -112,7 +112,8 @@ class Lattice:
     def _anywhere(self, K: Array) -> Array:
         """A fixed random vector, so that no singular vector is out of sight."""
         count = self.layers * self.side**2
-        return np.random.default_rng(9).standard_normal(count).astype(K.dtype) * K.dtype.type(0.3 / count**0.5)
+        drawn: Array = np.random.default_rng(9).standard_normal(count) * (0.3 / count**0.5)
+        return drawn.astype(K.dtype)
 
     def bound(self, U: Array, R: Array, start: Array, slack: float = NEAR) -> Array:
         """`lower` for what recurs: R (L, 18, N), or in a symmetric lattice U (L, 9, N) and R together."""

@@ -14,8 +14,9 @@ from typing import Any
 from numba import config, njit, prange
 
 from kernels import TINY
-from kernels.cpu import FAST, bounded, furthest, half_difference, observe, use_threads
+from kernels.cpu import bounded, furthest, half_difference, observe, use_threads
 from kernels.tanh import tanh_of
+from kernels.walk import FAST
 
 SHARED_FROM = 300_000
 """Ticks of at least this many synapses times samples are shared by all threads, smaller ones done by one."""

@@ -15,9 +15,10 @@ import numpy as np
 from numba import njit, prange
 
 from kernels import TINY
-from kernels.cpu import FAST, bounded
+from kernels.cpu import bounded
 from kernels.sweeps import CHUNK
 from kernels.tanh import tanh_of
+from kernels.walk import FAST
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -36,7 +37,7 @@ def _add_three(a: Any, b: Any, c: Any, x: Any, at: int, y: Any) -> None:
 
 @njit(error_model="numpy", fastmath=FAST)
 def _collect(K: Any, z: int, i: int, steps: Any, x: Any, here: int, y: Any) -> None:
-    """y += what voxel i of layer z receives, three neighbours at a time, from x (rim + L N + rim, W) where it is `here`."""
+    """y += what voxel i of layer z receives, three neighbours at a time; in x (rim + L N + rim, W) it is row `here`."""
     for triple in range(9):
         a, b, c = K[z, i, 3 * triple], K[z, i, 3 * triple + 1], K[z, i, 3 * triple + 2]
         if a != 0 or b != 0 or c != 0:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_cube import KINDS, SIDE, coupling, cost_slope, cube, matrix, recurrent_norm, settled
+from test_cube import KINDS, SIDE, cost_slope, coupling, cube, matrix, recurrent_norm, settled
 
 from engine.data import digits
 from engine.data.dataset import make_dataset
@@ -187,7 +187,7 @@ def test_synapses_grow_where_the_nudge_is_loud_and_die_where_it_is_silent():
 
 
 def test_a_raised_budget_brings_new_synapses():
-    network, growth, counts = grown(0.3)
+    network, growth, _ = grown(0.3)
     growth.budget = 0.9
     for _ in range(30 * PERIOD):
         growth.hear(np.ones((SIDE, SIDE * SIDE, 1), np.float32), np.ones((SIDE, SIDE * SIDE, 1), np.float32))

@@ -51,9 +51,10 @@ def reader(data):
 # the credit
 
 
-@pytest.mark.parametrize("network", ["recursive", "hopfield"])
+@pytest.mark.parametrize("network", ["recursive", "hopfield", "cube"])
 def test_the_credit_is_the_gradient_of_the_pull_by_the_picture(network, data, rng):
-    chain = prepared_chain(small(network, dtype="float64"), {"beta": 0.1}, 2, "numpy")
+    layers, sigma = (4, 0.4) if network == "cube" else (5, 0.9)
+    chain = prepared_chain(small(network, layers, dtype="float64"), {"beta": 0.1, "sigma": sigma}, 2, "numpy")
     labels = np.array([3, 8])
     x = data.encode(data.images[:2]).astype(float)
     chain.clamp(x, labels)
