@@ -20,7 +20,7 @@ from observatory.canvas.volume import VolumeCanvas
 from observatory.canvas.volume_scene import depth_of
 from observatory.volume_view import VolumeSettings
 
-SIZE = (640, 480)
+SIZE = (480, 360)
 TOLERANCE = 3.0
 FACE = Orbit(-90.0, 0.0, 6.0)
 SIDE_ON = Orbit(0.0, 0.0, 6.0)
@@ -73,12 +73,18 @@ def chord(canvas: VolumeCanvas, voxel: Voxel) -> float:
     return float(stays[(cells == voxel).all(axis=1)].sum())
 
 
-@pytest.mark.parametrize("orbit", [BOOKMARKS["Corner"], BOOKMARKS["Top"], Orbit(120, -35, 2.5), Orbit(20, 60, 8)])
-@pytest.mark.parametrize("voxel", [(0, 0, 0), (7, 2, 5), (3, 4, 4)])
+@pytest.mark.parametrize(
+    ("orbit", "voxel"),
+    [
+        (BOOKMARKS["Corner"], (7, 2, 5)),
+        (BOOKMARKS["Top"], (0, 0, 0)),
+        (Orbit(120, -35, 2.5), (3, 4, 4)),
+        (Orbit(20, 60, 8), (1, 7, 6)),
+    ],
+)
 def test_a_single_voxel_is_lit_where_the_camera_says(
     canvas: VolumeCanvas, qtbot: QtBot, orbit: Orbit, voxel: Voxel
 ) -> None:
-    dark = shown(canvas, volume_frame(), qtbot)
     canvas.look(orbit)
     dark = shown(canvas, volume_frame(), qtbot)
     picture = shown(canvas, volume_frame(activation={voxel: 1.0}), qtbot)
@@ -90,8 +96,9 @@ def test_a_single_voxel_is_lit_where_the_camera_says(
     assert abs(rows - y).max() < cell * 0.9 + 2
 
 
-@pytest.mark.parametrize(("channel", "tint"), [("activation", RED), ("velocity", GREEN), ("nudge", BLUE)])
-@pytest.mark.parametrize("value", [1.0, -0.6])
+@pytest.mark.parametrize(
+    ("channel", "tint", "value"), [("activation", RED, -0.6), ("velocity", GREEN, 1.0), ("nudge", BLUE, -0.8)]
+)
 def test_each_channel_has_its_colour(
     canvas: VolumeCanvas, qtbot: QtBot, channel: str, tint: tuple[float, float, float], value: float
 ) -> None:
@@ -113,12 +120,11 @@ def test_each_channel_has_its_colour(
         {"activation": 0.9, "flags": ABLATED},
     ],
 )
-@pytest.mark.parametrize("log", [False, True])
 def test_an_opaque_voxel_has_the_colour_of_its_neuron_in_the_mosaic(
-    canvas: VolumeCanvas, qtbot: QtBot, values: dict[str, Any], log: bool
+    canvas: VolumeCanvas, qtbot: QtBot, values: dict[str, Any]
 ) -> None:
-    for channel in canvas._settings.channels:
-        channel.log = log
+    canvas._settings.blue.log = True
+    canvas._settings.green.gain = 0.8
     mosaic = MosaicCanvas(canvas._settings)
     qtbot.addWidget(mosaic.native)
     mosaic.native.resize(*SIZE)
@@ -141,7 +147,7 @@ def test_an_opaque_voxel_has_the_colour_of_its_neuron_in_the_mosaic(
     mosaic.close()
 
 
-@pytest.mark.parametrize("opacity", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("opacity", [0.2, 0.5])
 def test_light_follows_the_law_of_emission_and_absorption(canvas: VolumeCanvas, qtbot: QtBot, opacity: float) -> None:
     canvas._volume.opacity = opacity
     canvas.look(FACE)
@@ -165,7 +171,7 @@ def test_a_volume_at_rest_is_clear(canvas: VolumeCanvas, qtbot: QtBot) -> None:
         canvas._volume.smooth = smooth
         picture = shown(canvas, volume_frame(), qtbot)
         shares = np.abs(picture - 255 * np.array(PAGE)).max(axis=2) <= 1
-        assert shares[100:380, 200:440].mean() > 0.97  # but for the edges
+        assert shares[90:270, 150:330].mean() > 0.94  # but for the edges
         assert picture.max() > 60
 
 
@@ -281,7 +287,7 @@ def test_clouds_hide_what_lies_below_the_threshold(canvas: VolumeCanvas, qtbot: 
         np.testing.assert_allclose(at(canvas, picture, hidden, reach=1), colour(PAGE), atol=TOLERANCE)
     canvas._volume.threshold = 0.2
     picture = shown(canvas, frame, qtbot)
-    assert at(canvas, picture, weak)[0] > 0.6 * 255
+    assert at(canvas, picture, weak)[0] > 0.5 * 255
     canvas._settings.blue.on = False
     picture = shown(canvas, frame, qtbot)
     assert at(canvas, picture, weak)[0] > 0.4 * 255
@@ -313,8 +319,7 @@ def test_switching_between_light_and_synapses_uploads_anew(canvas: VolumeCanvas,
         )
 
 
-@pytest.mark.parametrize("side", [1, 2, 28, 48])
-@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize(("side", "smooth"), [(1, False), (2, True), (28, False), (48, True)])
 def test_every_size_is_shown_whole(canvas: VolumeCanvas, qtbot: QtBot, side: int, smooth: bool) -> None:
     canvas._volume.smooth = smooth
     picture = shown(canvas, volume_frame(side, activation=np.ones((side, side, side))), qtbot)
