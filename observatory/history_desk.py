@@ -57,6 +57,8 @@ class HistoryDesk(QObject):
         """What is looked at: the running network's, or one from a file."""
         self._live = history
         self._replay = Replay(history)
+        self._aside = Replay(history)
+        self._lowest: dict[int, float] = {}
         self._bar, self._mark, self._recording = bar, mark, recording
         self._settings, self._banner = settings, banner
         self._title = ""
@@ -181,18 +183,29 @@ class HistoryDesk(QObject):
 
     def series(self, names: Sequence[str], frames: int) -> NDArray[np.float64]:
         """Figures of as many frames up to the one shown, those of the same run, float64 (frames, names)."""
-        first = max(self.number - frames + 1, self._first)
-        here = self.number - self._first
-        epochs = self._index["epoch"][max(0, first - self._first) : here + 1]
-        if not len(epochs):
-            return np.zeros((0, len(names)))
-        begins = np.flatnonzero(epochs != epochs[-1])
-        if len(begins):
-            first += int(begins[-1]) + 1
         try:
-            return self._replay.series(names, first, self.number + 1)
+            return self._replay.series(names, self._run(frames), self.number + 1)
         except HistoryError:
             return np.zeros((0, len(names)))
+
+    def lowest(self, path: str, frames: int) -> NDArray[np.float64]:
+        """The lowest value of an array in each of these frames, float64 (frames,); what was read is remembered."""
+        numbers = range(self._run(frames), self.number + 1)
+        self._lowest = {number: self._lowest[number] for number in numbers if number in self._lowest}
+        missing = [number for number in numbers if number not in self._lowest]
+        try:
+            for number in missing:
+                self._lowest[number] = float(self._aside.trajectory(number, number + 1, path=path).states.min())
+        except (HistoryError, LookupError):
+            return np.full(len(numbers), np.nan)
+        return np.array([self._lowest[number] for number in numbers])
+
+    def _run(self, frames: int) -> int:
+        """The first of as many frames up to the one shown that belong to its run."""
+        first = max(self.number - frames + 1, self._first)
+        epochs = self._index["epoch"][first - self._first : self.number + 1 - self._first]
+        others = np.flatnonzero(epochs != epochs[-1]) if len(epochs) else epochs
+        return first + int(others[-1]) + 1 if len(others) else first
 
     def refresh(self) -> None:
         """Show what has been logged meanwhile, and what it takes."""
@@ -275,7 +288,8 @@ class HistoryDesk(QObject):
 
     def _look_at(self, history: History, title: str) -> None:
         self.history, self._title = history, title
-        self._replay = Replay(history)
+        self._replay, self._aside = Replay(history), Replay(history)
+        self._lowest = {}
 
     def _resize(self, mib: int) -> None:
         self._live.resize(mib * MIB)

@@ -58,7 +58,7 @@ from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
 from observatory.panels.time_bar import TimeBar
-from observatory.panels.traces import FIGURES, LENGTH, TracesPanel
+from observatory.panels.traces import BUDGETS, FIGURES, LENGTH, TracesPanel
 from observatory.panels.volume import VolumePanel
 from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
@@ -264,7 +264,7 @@ class Window(QMainWindow):
             return
         if self.docks.visible("Traces"):
             if self.history.past:
-                self.traces.redraw_past(self.history.series(FIGURES, LENGTH))
+                self._redraw_past_traces(frame)
             else:
                 self.traces.redraw()
         if self.docks.visible("Nudge profile"):
@@ -273,6 +273,12 @@ class Window(QMainWindow):
             self.links.redraw(frame)
         if self.docks.visible("Classes"):
             self.classes.redraw(frame)
+
+    def _redraw_past_traces(self, frame: Frame) -> None:
+        figures, streams = self.history.series(FIGURES, LENGTH), frame.scene is not None
+        budgets = self.history.lowest(BUDGETS, LENGTH) if streams else np.full(len(figures), np.nan)
+        gone = len(budgets) - len(figures)  # since the numbers of the frames were counted
+        self.traces.redraw_past(figures, budgets[gone:], streams)
 
     def _failed(self, message: str) -> None:
         if self._wanted is not None:

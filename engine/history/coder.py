@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.history.errors import HistoryError
-from engine.history.plan import NUDGE, STATE, Channel, Plan
+from engine.history.plan import MOTION, NUDGE, STATE, Channel, Plan
 from kernels import delta
 
 Bytes = NDArray[np.uint8]
@@ -133,10 +133,15 @@ class Decoder:
                 at = self._checked(decode(data, at, end, known.cells[i]))
         return at
 
-    def state(self) -> NDArray[np.float32]:
-        """The state at the record read last, float32 of any shape; empty where the plan has none."""
-        place = self.plan.place(STATE)
-        return self._values(place) if place is not None else np.zeros(0, np.float32)
+    def values(self, path: str) -> NDArray[np.float32]:
+        """An array of real numbers at the record read last, float32 (values,). Raises HistoryError if there is none.
+
+        That of motion is none: it is known from `arrays` only.
+        """
+        place = self.plan.place(path)
+        if place is None or self.plan.channels[place].tolerance is None or path == MOTION:
+            raise HistoryError(f"it holds no {path}")
+        return self._values(place)
 
     def arrays(self, data: Bytes, at: int, end: int, before: NDArray[np.float32] | None) -> list[NDArray[np.generic]]:
         """All arrays of the record read last, copies; `before` is the state a tick earlier, None if there is none."""

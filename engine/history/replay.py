@@ -12,6 +12,7 @@ from engine.frame import Frame
 from engine.history.coder import DAMAGED, Decoder
 from engine.history.errors import HistoryError
 from engine.history.forms import made, put_together
+from engine.history.plan import STATE
 from engine.history.ring import History
 from engine.history.segment import Segment
 from kernels import delta
@@ -19,7 +20,7 @@ from kernels import delta
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """States over time: ticks int64 (frames,), states float32 (frames, neurons)."""
+    """An array over time: ticks int64 (frames,), states float32 (frames, values)."""
 
     ticks: NDArray[np.int64]
     states: NDArray[np.float32]
@@ -76,16 +77,17 @@ class Replay:
             parts.append(values[max(0, first - segment.first) : end - segment.first])
         return np.concatenate(parts) if parts else np.zeros((0, len(names)))
 
-    def trajectory(self, first: int, end: int, neurons: Sequence[int] | None = None) -> Trajectory:
-        """States of the frames first to end - 1, of these neurons or all, counted through all layers.
+    def trajectory(self, first: int, end: int, places: Sequence[int] | None = None, path: str = STATE) -> Trajectory:
+        """The states of the frames first to end - 1, or another array of real numbers that has not to do with motion.
 
-        Raises HistoryError where the number of neurons changes on the way.
+        `places` are counted through all layers; None means all. Raises HistoryError where there is no such array, or
+        its size changes on the way.
         """
         ticks, states = [], []
         for number in range(first, end):
             segment, decoder = self._go_to(number)
-            state = decoder.state()
-            states.append(state if neurons is None else state[list(neurons)])
+            values = decoder.values(path)
+            states.append(values if places is None else values[list(places)])
             ticks.append(int(segment.index["tick"][self._row]))
         if len({state.shape for state in states}) > 1:
             raise HistoryError("another network begins within these frames")
@@ -114,7 +116,7 @@ class Replay:
             start, end = segment.place(self._row)
             if self._row == row:
                 follows = bool(segment.index["follows"][row])
-                self._before = decoder.state() if follows else None
+                self._before = decoder.values(STATE) if follows else None
             self._block = decoder.read(segment.payload, start, end)
         self._decoder = decoder
         return segment, decoder

@@ -27,8 +27,10 @@ FIGURES = (
     "metrics.t_relax",
     "metrics.d_nudge",
     "metrics.ticks_per_second",
+    "scene.accuracy",
 )
-"""What a history calls the figures of a row."""
+"""What a history calls the numbers that traces are made of; the lowest of `BUDGETS` comes with them."""
+BUDGETS = "links.budget"
 _TRACES = (
     ("velocity", palette.GREEN, True, "Largest velocity of any neuron"),
     ("T relax", palette.ACCENT, False, "Ticks until the free phase rested"),
@@ -57,7 +59,8 @@ class TracesPanel(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(2, 2, 2, 2)
         grid.setSpacing(2)
-        self._streams = False
+        self._streams = self._called = False
+        """Whether the running network lives in a world, and whether the traces are called so."""
         self.plots: list[pg.PlotWidget] = []
         self.curves: list[pg.PlotDataItem] = []
         for i, (title, colour, log_values, tip) in enumerate(_TRACES):
@@ -77,7 +80,7 @@ class TracesPanel(QWidget):
         if frame.epoch != self._epoch:
             self._epoch = frame.epoch
             self.ring.clear()
-            self._call_traces(frame.scene is not None)
+            self._streams = frame.scene is not None
         elif frame.tick == self._tick:
             return
         self._tick = frame.tick
@@ -92,9 +95,9 @@ class TracesPanel(QWidget):
         )
 
     def _call_traces(self, streams: bool) -> None:
-        if streams == self._streams:
+        if streams == self._called:
             return
-        self._streams = streams
+        self._called = streams
         told = _STREAMING if streams else [(title, tip) for title, _, _, tip in _TRACES]
         for plot, (title, tip) in zip(self.plots, told, strict=True):
             set_title(plot, title)
@@ -105,19 +108,22 @@ class TracesPanel(QWidget):
         if self._drawn == (self._epoch, self._tick):
             return
         self._drawn = (self._epoch, self._tick)
-        self._draw(self.ring.rows())
+        self._draw(self.ring.rows(), self._streams)
 
-    def redraw_past(self, figures: NDArray[np.float64]) -> None:
-        """Show the traces as they were, from float64 (frames, FIGURES)."""
+    def redraw_past(self, figures: NDArray[np.float64], budgets: NDArray[np.float64], streams: bool) -> None:
+        """Show the traces as they were, of a network that lives in a world or of another.
+
+        `figures` are float64 (frames, FIGURES), `budgets` the lowest link budgets (frames,).
+        """
         self._drawn = None
-        rows = figures.copy()
-        velocity = figures[:, 1]
-        known = np.isfinite(velocity) & (velocity > 0)
-        rows[:, 1] = np.nan
-        np.log10(velocity, out=rows[:, 1], where=known)
-        self._draw(rows)
+        tick, velocity, relax, depth, speed, correct = figures.T
+        logs = np.full(len(tick), np.nan)
+        np.log10(velocity, out=logs, where=np.isfinite(velocity) & (velocity > 0))
+        middle = (100 * correct, 100 * budgets) if streams else (relax, depth)
+        self._draw(np.column_stack([tick, logs, *middle, speed]), streams)
 
-    def _draw(self, rows: NDArray[np.float64]) -> None:
+    def _draw(self, rows: NDArray[np.float64], streams: bool) -> None:
+        self._call_traces(streams)
         for i, curve in enumerate(self.curves):
             curve.setData(rows[:, 0], rows[:, i + 1])
         self.accuracy.redraw()

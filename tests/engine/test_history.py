@@ -294,6 +294,11 @@ def test_states_over_time_are_those_of_the_frames():
         shown = replay.frame(40 + i)
         assert path.ticks[i] == shown.tick
         assert np.array_equal(path.states[i], shown.activation.reshape(-1)[[0, 5, 17]])
+    speeds = replay.trajectory(40, 45, path="metrics.rms_velocity").states
+    assert np.array_equal(speeds[3], replay.frame(43).metrics.rms_velocity)
+    for missing in ("velocity", "flags", "nonsense"):
+        with pytest.raises(HistoryError, match=f"holds no {missing}"):
+            replay.trajectory(40, 45, path=missing)
     history.append(frame(1, np.zeros((1, 4)), epoch=9))
     with pytest.raises(HistoryError, match="another network"):
         replay.trajectory(290, 301)

@@ -126,15 +126,34 @@ def test_the_engine_runs_on_and_commands_act_on_it(window: Window, qtbot: QtBot)
     assert on_canvas(window).knobs["sigma"].value == 0.4
     look(window, 40)
     old = shown(window)
-    window.load("hopfield-100")
-    qtbot.waitUntil(lambda: live(window).preset == "hopfield-100", timeout=TIMEOUT)
+    window.load("tween-chase")
+    qtbot.waitUntil(lambda: live(window).preset == "tween-chase" and live(window).tick > 40, timeout=TIMEOUT)
     assert on_canvas(window) is old
     window.history.to_live()
     assert on_canvas(window).layout != old.layout
+    look(window, 15)
+    assert_traces_of_a_world(window)
+    window.history.forward()
+    assert_traces_of_a_world(window)
     window.history.show(5)
     assert on_canvas(window).preset == "tiny"
     assert on_canvas(window).layout == old.layout
     assert np.ptp(window.canvas.capture((320, 240))) > 50
+
+
+def assert_traces_of_a_world(window: Window) -> None:
+    """Answers and budgets as they were up to the frame that is shown."""
+    window._redraw_slowly()
+    past = shown(window)
+    assert past.scene is not None
+    assert past.links is not None
+    assert past.scene.accuracy is not None
+    change, correct, budget, _ = (curve.getOriginalDataset()[1][-1] for curve in window.traces.curves)
+    assert 10**change == pytest.approx(past.metrics.velocity_max)
+    assert correct == pytest.approx(100 * past.scene.accuracy)
+    assert budget == pytest.approx(100 * past.links.budget.min(), rel=1e-6)
+    assert window.traces.curves[2].getOriginalDataset()[0][-1] == past.tick
+    assert "budget" in window.traces.plots[2].getPlotItem().titleLabel.text
 
 
 def test_keys_step_by_one_frame_and_end_in_the_present(window: Window, qtbot: QtBot) -> None:
