@@ -82,7 +82,7 @@ def _value(level: Any, knee: Any, cell: Any) -> Any:
         return math.inf if level > 0 else -math.inf
     scaled = abs(level) * cell
     size = min(knee * (scaled if scaled <= 1 else math.exp(scaled - 1)), LARGEST)
-    return size if level > 0 else -size
+    return size if level >= 0 else -size  # never -0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

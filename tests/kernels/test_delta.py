@@ -81,6 +81,13 @@ def test_predictions_are_corrected_where_they_fail(x, predicted, tolerance):
     assert worst <= 1
 
 
+def test_nothing_is_zero_without_a_sign():
+    back = np.full(3, np.nan, np.float32)
+    delta.values_of(np.zeros(3, np.int32), 1e-4, 1.0, back)
+    assert not np.signbit(back).any()
+    assert (back == 0).all()
+
+
 def test_a_right_prediction_costs_one_byte():
     x = np.linspace(-1, 1, 100, dtype=np.float32)
     assert delta.encode_predicted(x, x + np.float32(5e-5), 1e-4, 1.0, room(100), 0)[0] == 1
