@@ -36,6 +36,7 @@ from kernels.lattice_reference import NEIGHBOURS, around
 BELOW = 9
 """Rows of K that come from the layer below: U. The others are R."""
 STRAIGHT = NEIGHBOURS.index((-1, 0, 0))
+_SIGMA = "Spectral norm of the recurrent coupling. The edge is where the spectral radius, which is measured, passes 1."
 _BUDGET = "While learning: share of the lattice's synapses that may exist. They grow where the nudge is loud."
 TRANSPORT_NOISE = 0.05
 """Standard deviation of the first weights about pure transport."""
@@ -88,7 +89,9 @@ class NeuralCube(Chain):
         self._flops_per_product = 2.0 * samples * float(self.lattice.mask.sum())
 
     def _knobs(self) -> dict[str, Knob]:
-        return {**common_knobs((PLAIN,)), "budget": Knob(1.0, 0.02, 1.0, "", _BUDGET)}
+        knobs = common_knobs((PLAIN,))
+        knobs["sigma"] = replace(knobs["sigma"], doc=_SIGMA, edge=None)
+        return {**knobs, "budget": Knob(1.0, 0.02, 1.0, "", _BUDGET)}
 
     def _initial_weights(self, rng: np.random.Generator, pixels: int, classes: int) -> dict[str, Array]:
         K = rng.standard_normal(self.lattice.mask.shape)

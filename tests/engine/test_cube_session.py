@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from engine.build import build_network
-from engine.commands import Ablate, Heal, Learn, SelectSample, SetParameter
+from engine.commands import Ablate, Heal, Learn, SelectSample, SetParameter, TakeSnapshot
 from engine.homeostasis import RADIUS, Homeostat
+from engine.learning.align import align_snapshot
+from engine.mailbox import Mailbox
 from engine.preset import PresetError, load_preset, parse_preset
 from engine.probe import probe
 from engine.session import Session
@@ -158,6 +160,13 @@ def test_live_learning_learns_a_sample():
         frame = run(session, 60)
         likely[on] = frame.metrics.probabilities[frame.label]
     assert likely[True] > 2 * likely[False]
+
+
+def test_a_running_cube_is_aligned_with_the_exact_gradient():
+    session = session_of(side=4, sigma=0.4, beta=0.02)
+    reply = Mailbox()
+    session.apply(TakeSnapshot(reply))
+    assert align_snapshot(reply.take()).min_cosine > 0.999
 
 
 def test_presets_of_cubes_are_checked():
