@@ -93,6 +93,8 @@ def test_the_example_preset_is_the_shipped_one() -> None:
 
 def test_every_preset_that_is_named_exists() -> None:
     guide = (ROOT / "docs" / "guide.md").read_text("utf-8")
-    words = set(re.findall(r"`((?:deep|hopfield|edge|tween|cube)-[\w-]+)`", README + guide + TWEEN + CUBE)) - {"tween-bench"}
+    words = set(re.findall(r"`((?:deep|hopfield|edge|tween|cube)-[\w-]+)`", README + guide + TWEEN + CUBE)) - {
+        "tween-bench"
+    }
     assert words
     assert words <= set(shipped_presets())

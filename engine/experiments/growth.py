@@ -21,8 +21,8 @@ from kernels.lattice_reference import lattice_mask
 TITLE = "Growth: where synapses are, at a fixed budget"
 QUESTION = (
     "How well does a cube read digits with half, or a quarter, of its synapses, if they grow where the nudge is loud "
-    "and die where it is silent? Controls: death and birth at random at the same pace; a random choice made once, before "
-    "training; the whole lattice; shuffled labels."
+    "and die where it is silent? Controls: death and birth at random at the same pace; a random choice made once, "
+    "before training; the whole lattice; shuffled labels."
 )
 WAYS = ("nudge", "random turnover (control)", "random once (control)", "shuffled labels (control)")
 BUDGETS = (1.0, 0.5, 0.25)

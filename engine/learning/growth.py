@@ -67,16 +67,21 @@ class Growth:
         self._loudness += (SHARE if self._updates else 1.0) * (heard - self._loudness)
         self._updates += 1
 
-    def updated(self, weights: Mapping[str, Array]) -> None:
-        """The weights have moved: what is dead stays dead, and now and then there is a round of death and birth."""
-        if self.idle:
-            return
+    def keep(self, weights: Mapping[str, Array]) -> None:
+        """The weights have moved: what is dead stays dead."""
+        below = weights["U"].shape[1]
+        weights["U"][~self._exists[:, :below]] = 0
+        weights["R"][~self._exists[:, below:]] = 0
+
+    def step(self, weights: Mapping[str, Array]) -> bool:
+        """After `hear` and `keep`: a round of death and birth if it is time; whether there was one."""
+        if self.idle or not self._updates or self._updates % PERIOD:
+            return False
         K = np.concatenate([weights["U"], weights["R"]], axis=1)
-        K[~self._exists] = 0
-        if self._updates and self._updates % PERIOD == 0:
-            self._round(K)
+        self._round(K)
         self._exists = K != 0
         weights["U"][...], weights["R"][...] = np.split(K, [weights["U"].shape[1]], axis=1)
+        return True
 
     def _round(self, K: Array) -> None:
         rng = np.random.default_rng((self._seed, 10, self._updates))

@@ -99,7 +99,8 @@ class GrowingTeacher(EquilibriumTeacher):
 
     def updated(self) -> None:
         """Synapses die and are born; transposes are made anew."""
-        self._growth.updated(self._cube.weights)
+        self._growth.keep(self._cube.weights)
+        self._growth.step(self._cube.weights)
         super().updated()
 
     def state_dict(self) -> dict[str, Array]:

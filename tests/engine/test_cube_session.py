@@ -131,20 +131,21 @@ def test_the_frame_carries_the_density_and_a_volume():
 
 
 def test_growth_can_be_seen_while_the_session_learns():
-    session = session_of(sigma=0.3, persistent=1, budget=0.5)
-    before = session.frame().density.sum()
-    run(session, 300)
-    assert session.frame().density.sum() == before
-    session.apply(Learn(True))
-    run(session, 300)
-    room = lattice_mask(5, 5).sum()
-    assert session.frame().density.sum() == round(0.5 * room)
-    first = session.frame().density
-    run(session, 100)
-    assert (session.frame().density != first).any()
-    session.apply(SetParameter("budget", 0.8))
-    run(session, 300)
-    assert session.frame().density.sum() == round(0.8 * room)
+    for persistent in (0, 1):
+        session = session_of(sigma=0.3, persistent=persistent, budget=0.7, t_free=4, t_nudge=4)
+        before = session.frame().density.sum()
+        run(session, 300)
+        assert session.frame().density.sum() == before
+        session.apply(Learn(True))
+        run(session, 1500)
+        room = lattice_mask(5, 5).sum()
+        assert session.frame().density.sum() == round(0.7 * room)
+        first = session.frame().density
+        run(session, 300)
+        assert (session.frame().density != first).any()
+        session.apply(SetParameter("budget", 0.8))
+        run(session, 1000)
+        assert session.frame().density.sum() == round(0.8 * room)
 
 
 def test_live_learning_learns_a_sample():
