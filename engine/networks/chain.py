@@ -119,14 +119,16 @@ class Chain:
         """What computes the ticks, for the person, and if it is not what was wanted, why not."""
 
     def _enter(self, device: Device) -> None:
-        couplings = {name: self.acting[name] for name in self.couplings}
         try:
-            if not self.on_device:
-                raise DeviceError(f"no kernel for a {self.kind}")
-            self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self.half_weights)
+            weights = self._device_weights()
+            self._on_device = ChainOnDevice(device, self.kind, weights, self._inflow, self.half_weights)
             self.backend_reason += f", {self._on_device.reason}"
         except DeviceError as error:
             self._use(load_on_host(), f"not {self.backend}: {error}")
+
+    def _device_weights(self) -> dict[str, Array]:
+        """What a device reads of the weights, by the names that it knows."""
+        return {name: self.acting[name] for name in self.couplings}
 
     def leave_device(self, why: str) -> int:
         """Compute on the host from now on; how many ticks old the state is that could be saved from the device."""
@@ -437,7 +439,7 @@ class Chain:
         """Something has written into `weights`; acts at the next tick."""
         self._store_couplings()
         if self._on_device is not None:
-            self._on_device.load_weights(self.acting)
+            self._on_device.load_weights(self._device_weights())
         self._lazy = None
         self._drive[...] = self.acting["b"][:, None]
         self._feed()

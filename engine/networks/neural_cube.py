@@ -59,7 +59,6 @@ class NeuralCube(Chain):
     state_names = ("s",)
     recurrent: tuple[str, ...] = ("R",)
     scratch_rows = 2
-    on_device = ()
     symmetric = False
 
     def __init__(
@@ -130,6 +129,11 @@ class NeuralCube(Chain):
         super().set_parameter(name, value)
         if name == "sigma":
             self._feel()
+            if self._on_device is not None:
+                self._on_device.load_weights(self._device_weights())
+
+    def _device_weights(self) -> dict[str, Array]:
+        return dict(zip("KT", self._felt, strict=True))
 
     def bound(self, slack: float = NEAR) -> None:
         """Bring the recurrent norm back to 1 on the synapses that exist, in place, if it is above 1 + slack."""
@@ -163,6 +167,7 @@ class NeuralCube(Chain):
 
     def spectral_radius(self) -> float:
         """Largest |eigenvalue| of J = D (sigma R + U) at sample 0's free state."""
+        self._fetch()
         slope = 1 - np.square(self._states[0][:, 0, 0])
         radius, self._slowest = self.lattice.spectral_radius(self._felt[0], slope, self._slowest)
         return radius
