@@ -30,6 +30,8 @@ class Knob:
     scale: Scale = "linear"
     choices: tuple[str, ...] = ()
     group: str = ""
+    edge: float | None = None
+    """Where the map ceases to contract, if that is known of this knob."""
 
     def set_to(self, name: str, value: float | str) -> Knob:
         """The same knob at `value`; raises KnobError when it is not finite, out of range or no choice."""

@@ -23,6 +23,8 @@ from kernels.lattice_reference import lattice_mask
 Array = NDArray[Any]
 STEPS = 24
 """Size of the Krylov subspace in which singular values are looked for."""
+WAVES = 32
+"""Applications of the Jacobian between two looks at its spectrum, at most."""
 PAIRS = 6
 """Singular triples that are lowered at once, at most."""
 ROUNDS = 30
@@ -81,7 +83,7 @@ class Lattice:
         """Largest |eigenvalue| of the Jacobian D K with D the `slope` (L, N) of each voxel; where to look next time."""
         through = self._flat(K)
         start = start / max(float(np.linalg.norm(start)), NOTHING) + self._anywhere(K)
-        return spectral_radius(lambda x: slope.reshape(-1) * through(x), start)
+        return spectral_radius(lambda x: slope.reshape(-1) * through(x), start, min(self.layers, WAVES))
 
     def lower(self, K: Array, start: Array, slack: float = NEAR) -> Array:
         """Bring the spectral norm of K to 1, in place, if it is above 1 + slack; the leading singular vector (n,).

@@ -16,6 +16,7 @@ from observatory.actions import ACTIONS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+CUBE = (ROOT / "docs" / "cube.md").read_text("utf-8")
 TWEEN = (ROOT / "docs" / "tween.md").read_text("utf-8")
 
 
@@ -40,9 +41,9 @@ def test_the_table_of_preset_keys_is_the_schema() -> None:
 def knobs() -> dict[str, Knob]:
     tables = [
         Session(parse_preset(f'title="t"\nnetwork="{n}"\nlayers=1\nneurons=1', n, n), "numpy").knobs
-        for n in ("recursive", "hopfield")
+        for n in ("recursive", "hopfield", "cube")
     ]
-    return tables[0] | tables[1]
+    return tables[2] | tables[0] | tables[1]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,8 @@ def test_the_example_preset_is_the_shipped_one() -> None:
 
 def test_every_preset_that_is_named_exists() -> None:
     guide = (ROOT / "docs" / "guide.md").read_text("utf-8")
-    words = set(re.findall(r"`((?:deep|hopfield|edge|tween)-[\w-]+)`", README + guide + TWEEN)) - {"tween-bench"}
+    words = set(re.findall(r"`((?:deep|hopfield|edge|tween|cube)-[\w-]+)`", README + guide + TWEEN + CUBE)) - {
+        "tween-bench"
+    }
     assert words
     assert words <= set(shipped_presets())

@@ -16,6 +16,7 @@ TRACKS = (
     "ternary",
     "healing",
     "homeostasis",
+    "growth",
     "oracle",
     "dreaming",
 )

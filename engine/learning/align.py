@@ -205,9 +205,8 @@ def align_snapshot(snapshot: Snapshot, check: Check = no_check) -> Alignment:
     if not snapshot.knobs["beta"]:
         raise ValueError("beta is 0: there is no nudge to compare")
     preset = snapshot.preset.model_copy(update={"dtype": "float64", "weights": None, "knobs": {}})
-    taken = {name: snapshot.knobs[name] for name in ("sigma", "beta", "input_gain", "dynamics")}
-    if taken["dynamics"] == LAZY:
-        del taken["dynamics"]
+    told = ("sigma", "beta", "input_gain", "dynamics")
+    taken = {name: snapshot.knobs[name] for name in told if snapshot.knobs.get(name, LAZY) != LAZY}
     weights = {name: array.astype(np.float64) for name, array in snapshot.weights.items()}
     chain = prepared_chain(preset, taken, SNAPSHOT_SAMPLES, "numpy", weights)
     return _aligned(chain, preset, check)

@@ -26,7 +26,6 @@ PERIOD = 10
 PACE = 0.05
 """Share of the lattice's places by which the number of synapses changes in a round, at most."""
 TURNOVER = 0.01
-"""Share of the budget that dies, and is born elsewhere, in a round."""
 NEWBORN = 1e-4
 """Size of a weight at its birth."""
 
@@ -34,13 +33,21 @@ NEWBORN = 1e-4
 class Growth:
     """Moves the synapses U (L, 9, N) and R (L, 18, N) in `weights` towards a `budget`, a share of the lattice's places.
 
-    `blind`: who dies and who is born is drawn at random (control).
+    `turnover` is the share of the budget that dies, and is born elsewhere, in a round. `blind`: who dies and who is
+    born is drawn at random (control).
     """
 
     def __init__(
-        self, space: Lattice, weights: Mapping[str, Array], budget: float, seed: int = 0, blind: bool = False
+        self,
+        space: Lattice,
+        weights: Mapping[str, Array],
+        budget: float,
+        seed: int = 0,
+        *,
+        turnover: float = TURNOVER,
+        blind: bool = False,
     ) -> None:
-        self.budget = budget
+        self.budget, self._turnover = budget, turnover
         self._places = space.mask
         self._space, self._seed, self._blind = space, seed, blind
         self._exists = np.concatenate([weights["U"], weights["R"]], axis=1) != 0
@@ -60,16 +67,21 @@ class Growth:
         self._loudness += (SHARE if self._updates else 1.0) * (heard - self._loudness)
         self._updates += 1
 
-    def updated(self, weights: Mapping[str, Array]) -> None:
-        """The weights have moved: what is dead stays dead, and now and then there is a round of death and birth."""
-        if self.idle:
-            return
+    def keep(self, weights: Mapping[str, Array]) -> None:
+        """The weights have moved: what is dead stays dead."""
+        below = weights["U"].shape[1]
+        weights["U"][~self._exists[:, :below]] = 0
+        weights["R"][~self._exists[:, below:]] = 0
+
+    def step(self, weights: Mapping[str, Array]) -> bool:
+        """After `hear` and `keep`: a round of death and birth if it is time; whether there was one."""
+        if self.idle or not self._updates or self._updates % PERIOD:
+            return False
         K = np.concatenate([weights["U"], weights["R"]], axis=1)
-        K[~self._exists] = 0
-        if self._updates and self._updates % PERIOD == 0:
-            self._round(K)
+        self._round(K)
         self._exists = K != 0
         weights["U"][...], weights["R"][...] = np.split(K, [weights["U"].shape[1]], axis=1)
+        return True
 
     def _round(self, K: Array) -> None:
         rng = np.random.default_rng((self._seed, 10, self._updates))
@@ -78,7 +90,7 @@ class Growth:
         room, wanted = int(places.sum()), round(self.budget * places.sum())
         change = int(np.clip(wanted - exists.sum(), -PACE * room, PACE * room))
         absent = places & ~exists
-        turned = min(round(TURNOVER * wanted), int(absent.sum()))
+        turned = min(round(self._turnover * wanted), int(absent.sum()))
         dying = _least(loudness, exists, turned + max(-change, 0))
         born = _least(-loudness, absent, turned + max(change, 0))
         K[dying] = 0

@@ -78,7 +78,7 @@ class LiveLearning:
         self._optimiser.rate = rate
         self._optimiser.step(chain.weights, tick_gradients(chain, np.array([label])))
         if self._growth is not None:
-            self._grow(self._growth)
+            self._growth.keep(chain.weights)
         chain.bound()
         for name, where in cut.items():
             chain.weights[name][where] = kept[name]
@@ -90,10 +90,14 @@ class LiveLearning:
         s, plus, minus = (columns[:, :, column].swapaxes(1, 2) for column in range(3))
         growth.budget = chain.value("budget")
         growth.hear(s, credit(s, plus, minus, chain.value("beta")))
-        growth.updated(chain.weights)
+        if growth.step(chain.weights):
+            chain.bound()
+            chain.weights_changed()
 
     def sample_done(self) -> None:
         """A sample has been learned from."""
+        if self._growth is not None:
+            self._grow(self._growth)
         self.samples += 1
         if self.samples % TEST_EVERY == 0:
             self._test_accuracy = self._measure()

@@ -83,12 +83,11 @@ class EquilibriumTeacher:
 
 
 class GrowingTeacher(EquilibriumTeacher):
-    """Equilibrium propagation in a lattice whose synapses come and go within a budget (`engine.learning.growth`)."""
+    """Equilibrium propagation in a lattice whose synapses come and go (`engine.learning.growth`)."""
 
-    def __init__(self, equilibrium: CubeEquilibrium, budget: float, seed: int, blind: bool = False) -> None:
+    def __init__(self, equilibrium: CubeEquilibrium, growth: Growth) -> None:
         super().__init__(equilibrium)
-        self._cube = equilibrium
-        self._growth = Growth(equilibrium.space, equilibrium.weights, budget, seed, blind)
+        self._cube, self._growth = equilibrium, growth
 
     def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
         """One update."""
@@ -100,7 +99,8 @@ class GrowingTeacher(EquilibriumTeacher):
 
     def updated(self) -> None:
         """Synapses die and are born; transposes are made anew."""
-        self._growth.updated(self._cube.weights)
+        self._growth.keep(self._cube.weights)
+        self._growth.step(self._cube.weights)
         super().updated()
 
     def state_dict(self) -> dict[str, Array]:
@@ -200,7 +200,8 @@ def teacher_of(method: Method, equilibrium: Equilibrium, preset: Preset, batch: 
     """The teacher of this name for the weights of `equilibrium`, a network of `preset`."""
     if method == "eqprop" and equilibrium.kind == CubeEquilibrium.kind:
         assert isinstance(equilibrium, CubeEquilibrium)
-        return GrowingTeacher(equilibrium, float(preset.knobs.get("budget", 1)), seed)
+        budget = float(preset.knobs.get("budget", 1))
+        return GrowingTeacher(equilibrium, Growth(equilibrium.space, equilibrium.weights, budget, seed))
     if method in ("eqprop", "ternary"):
         return EquilibriumTeacher(equilibrium)
     if method == "backprop":

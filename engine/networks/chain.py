@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.knobs import Knob, choice_knob, set_knob
+from engine.knobs import Knob, set_knob
 from engine.layout import Layout
 from engine.lazy import LazyState
 from engine.learning.optimise import clip_recurrent
 from engine.linalg import semi_orthogonal, spectral_norms
 from engine.linalg import softmax as softmax
 from engine.network import Observation
+from engine.networks.chain_knobs import LAZY as LAZY
+from engine.networks.chain_knobs import PLAIN as PLAIN
+from engine.networks.chain_knobs import common_knobs as common_knobs
 from engine.networks.disturbance import Disturbance
 from engine.networks.on_device import ChainOnDevice
 from engine.weights import check_weights
@@ -35,27 +38,6 @@ OSCILLATING_TICKS = 6
 """A neuron oscillates once its velocity has changed sign this many ticks in a row."""
 SLACK = 1e-5
 """Weights that are read keep their bits if no norm is above 1 by more than this."""
-
-
-PLAIN, LAZY = "plain", "lazy"
-_DYNAMICS = "How a tick is computed. Plain: all layers at once from last tick's values. Lazy: only changes are sent."
-
-
-def common_knobs(dynamics: tuple[str, ...], more_words: str = "") -> dict[str, Knob]:
-    """Knobs that the chains share; `dynamics` are the ways to tick, and where there is but one there is no knob."""
-    sends = "Lazy ticks: a neuron sends once it has changed by more than this."
-    refines = "Lazy ticks start with this many times epsilon and refine as they rest."
-    lazy = {"epsilon": Knob(1e-3, 0.0, 0.1, "", sends, "log"), "coarse": Knob(1, 1, 100, "", refines, "log")}
-    return {
-        "sigma": Knob(0.9, 0.0, 3.0, "", "Lipschitz knob: spectral norm of the recurrent coupling. 1 is the edge."),
-        "beta": Knob(0.1, 0.0, 1.0, "", "Nudge strength; the two nudged copies feel +beta and -beta."),
-        "noise": Knob(0.0, 0.0, 1.0, "", "Standard deviation of fresh noise on every neuron's input at every tick."),
-        "input_noise": Knob(0.0, 0.0, 2.0, "", "Standard deviation of fresh noise on every pixel at every tick."),
-        "weight_noise": Knob(0.0, 0.0, 1.0, "", "Noise on all weights, in RMS of each matrix: drawn once, gone at 0."),
-        "input_gain": Knob(0.5, 0.0, 5.0, "", "How strongly the picture drives the first layer."),
-        **({"dynamics": choice_knob(dynamics, _DYNAMICS + more_words)} if len(dynamics) > 1 else {}),
-        **(lazy if LAZY in dynamics else {}),
-    }
 
 
 class Chain:
@@ -137,14 +119,16 @@ class Chain:
         """What computes the ticks, for the person, and if it is not what was wanted, why not."""
 
     def _enter(self, device: Device) -> None:
-        couplings = {name: self.acting[name] for name in self.couplings}
         try:
-            if not self.on_device:
-                raise DeviceError(f"no kernel for a {self.kind}")
-            self._on_device = ChainOnDevice(device, self.kind, couplings, self._inflow, self.half_weights)
+            weights = self._device_weights()
+            self._on_device = ChainOnDevice(device, self.kind, weights, self._inflow, self.half_weights)
             self.backend_reason += f", {self._on_device.reason}"
         except DeviceError as error:
             self._use(load_on_host(), f"not {self.backend}: {error}")
+
+    def _device_weights(self) -> dict[str, Array]:
+        """What a device reads of the weights, by the names that it knows."""
+        return {name: self.acting[name] for name in self.couplings}
 
     def leave_device(self, why: str) -> int:
         """Compute on the host from now on; how many ticks old the state is that could be saved from the device."""
@@ -455,7 +439,7 @@ class Chain:
         """Something has written into `weights`; acts at the next tick."""
         self._store_couplings()
         if self._on_device is not None:
-            self._on_device.load_weights(self.acting)
+            self._on_device.load_weights(self._device_weights())
         self._lazy = None
         self._drive[...] = self.acting["b"][:, None]
         self._feed()

@@ -49,6 +49,7 @@ class EnergyCube(NeuralCube):
 
     def energy(self) -> NDArray[np.float64]:
         """E of the free copy before the last tick, (B,)."""
+        self._fetch()
         s = self._next_states[0][:, :, 0].astype(np.float64)
         inside = np.clip(s, -1 + 1e-15, 1 - 1e-15)
         own = 0.5 * ((1 + inside) * np.log1p(inside) + (1 - inside) * np.log1p(-inside))

@@ -36,6 +36,7 @@ from kernels.lattice_reference import NEIGHBOURS, around
 BELOW = 9
 """Rows of K that come from the layer below: U. The others are R."""
 STRAIGHT = NEIGHBOURS.index((-1, 0, 0))
+_SIGMA = "Spectral norm of the recurrent coupling. The edge is where the spectral radius, which is measured, passes 1."
 _BUDGET = "While learning: share of the lattice's synapses that may exist. They grow where the nudge is loud."
 TRANSPORT_NOISE = 0.05
 """Standard deviation of the first weights about pure transport."""
@@ -58,7 +59,6 @@ class NeuralCube(Chain):
     state_names = ("s",)
     recurrent: tuple[str, ...] = ("R",)
     scratch_rows = 2
-    on_device = ()
     symmetric = False
 
     def __init__(
@@ -88,7 +88,9 @@ class NeuralCube(Chain):
         self._flops_per_product = 2.0 * samples * float(self.lattice.mask.sum())
 
     def _knobs(self) -> dict[str, Knob]:
-        return {**common_knobs((PLAIN,)), "budget": Knob(1.0, 0.02, 1.0, "", _BUDGET)}
+        knobs = common_knobs((PLAIN,))
+        knobs["sigma"] = replace(knobs["sigma"], doc=_SIGMA, edge=None)
+        return {**knobs, "budget": Knob(1.0, 0.02, 1.0, "", _BUDGET)}
 
     def _initial_weights(self, rng: np.random.Generator, pixels: int, classes: int) -> dict[str, Array]:
         K = rng.standard_normal(self.lattice.mask.shape)
@@ -127,6 +129,11 @@ class NeuralCube(Chain):
         super().set_parameter(name, value)
         if name == "sigma":
             self._feel()
+            if self._on_device is not None:
+                self._on_device.load_weights(self._device_weights())
+
+    def _device_weights(self) -> dict[str, Array]:
+        return dict(zip("KT", self._felt, strict=True))
 
     def bound(self, slack: float = NEAR) -> None:
         """Bring the recurrent norm back to 1 on the synapses that exist, in place, if it is above 1 + slack."""
@@ -160,6 +167,7 @@ class NeuralCube(Chain):
 
     def spectral_radius(self) -> float:
         """Largest |eigenvalue| of J = D (sigma R + U) at sample 0's free state."""
+        self._fetch()
         slope = 1 - np.square(self._states[0][:, 0, 0])
         radius, self._slowest = self.lattice.spectral_radius(self._felt[0], slope, self._slowest)
         return radius

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cuda import DeviceChain
+from kernels.cuda import DeviceChain, DeviceLattice
 from kernels.cuda.device import Device, DeviceError
 from kernels.cuda.variants import Chain
 
@@ -34,8 +34,13 @@ class ChainOnDevice:
         if inflow.dtype != np.float32:
             raise DeviceError(f"its kernels compute in float32, this network in {inflow.dtype}")
         storage = "float16" if half else "float32"
+        self._chain: DeviceChain | DeviceLattice
         try:
-            self._chain = DeviceChain(device, cast(Chain, kind), weights, len(inflow), cast(Any, storage), held=False)
+            if "K" in weights:
+                self._chain = DeviceLattice(device, weights, len(inflow))
+            else:
+                kinds = cast(Chain, kind), cast(Any, storage)
+                self._chain = DeviceChain(device, kinds[0], weights, len(inflow), kinds[1], held=False)
         except ValueError as error:
             raise DeviceError(str(error)) from None
         self.reason = self._chain.reason
@@ -63,8 +68,7 @@ class ChainOnDevice:
         """Bring the host's copies up to date; on failure they stay as they were."""
         if not self.ahead:
             return
-        found = {**self._chain.state(), "product": self._device.read(self._chain.product)}
-        for name, array in found.items():
+        for name, array in self._chain.mirrored().items():
             host[name][...] = array
             if self._released and array.ndim == 4:
                 host[name][:, :, 1:] = 0

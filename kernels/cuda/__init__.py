@@ -17,11 +17,12 @@ from __future__ import annotations
 from kernels.cuda.chain import HELD_FROM, LONGEST_BURST, DeviceChain
 from kernels.cuda.cupy_device import CupyDevice, answers
 from kernels.cuda.device import Device, DeviceError
+from kernels.cuda.lattice import DeviceLattice
 from kernels.cuda.readback import AtlasReader, Reading
 
 __all__ = [
-    "HELD_FROM", "LONGEST_BURST", "AtlasReader", "Device", "DeviceChain", "DeviceError", "Reading", "open_device",
-    "probe",
+    "HELD_FROM", "LONGEST_BURST", "AtlasReader", "Device", "DeviceChain", "DeviceError", "DeviceLattice", "Reading",
+    "open_device", "probe",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ LONGEST_BURST = 64
 """Most ticks of one burst: what the history holds, and how long a kernel may keep the device from the host."""
 HELD_FROM = 4
 """Shorter bursts are streamed even where weights can be held: holding them begins with reading them all."""
-_LIVE = np.dtype([("sigma", "f4"), ("omega", "f4"), ("beta", "f4"), ("shown", "i4"), ("step", "i4")])
+LIVE = np.dtype([("sigma", "f4"), ("omega", "f4"), ("beta", "f4"), ("shown", "i4"), ("step", "i4")])
 _MATRICES: dict[Chain, tuple[str, ...]] = {"recursive": ("R", "W"), "hopfield": ("W",)}
 _STATES: dict[Chain, tuple[str, ...]] = {"recursive": ("z", "s"), "hopfield": ("s",)}
 
@@ -55,7 +55,7 @@ class DeviceChain:
         self._device = device
         self._allocate()
         self.load_weights(weights)
-        self._live = np.array((0.9, 1.0, 0.0, 0, -1), _LIVE)
+        self._live = np.array((0.9, 1.0, 0.0, 0, -1), LIVE)
         self.burst_ticks = 0
         """Ticks of the last burst."""
         self._parity = 0
@@ -84,7 +84,7 @@ class DeviceChain:
             "inflow": device.zeros((samples, neurons), "float32"),
             "aim": device.zeros((samples, neurons), "float32"),
         }
-        self._live_buffer = device.zeros((_LIVE.itemsize,), "uint8")
+        self._live_buffer = device.zeros((LIVE.itemsize,), "uint8")
         self._forward = device.zeros((slabs, samples, self._column_tiles, 3, neurons), "float32")
         self._back = device.zeros((slabs, samples, self._row_tiles, back, neurons), "float32")
         self.velocity = device.zeros(each, "float32")
@@ -175,6 +175,10 @@ class DeviceChain:
         `before` is the last state a tick earlier.
         """
         return {name: self._device.read(buffer) for name, buffer in self._state_buffers().items()}
+
+    def mirrored(self) -> dict[str, NDArray[Any]]:
+        """`state`, and of the Hopfield chain `product`, for a host that keeps copies."""
+        return {**self.state(), "product": self._device.read(self.product)}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Write back what `state` gave, or the part of it that is here."""

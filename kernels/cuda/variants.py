@@ -18,6 +18,7 @@ Storage = Literal["float32", "float16"]
 Chain = Literal["recursive", "hopfield"]
 
 STREAM_THREADS = 256
+LATTICE_THREADS = 512
 HELD_THREADS = 512
 TILE_ROWS = 64
 TILE_COLUMNS = 256
@@ -30,7 +31,7 @@ LARGEST_NEURONS = 4096
 _WEIGHT = {"float32": "float", "float16": "Half"}
 _ORDER = (
     "common.cuh", "tile.cuh", "held.cuh", "probe.cu", "hopfield_stream.cu", "recursive_stream.cu",
-    "hopfield_persistent.cu", "recursive_persistent.cu",
+    "hopfield_persistent.cu", "recursive_persistent.cu", "lattice.cu",
 )  # fmt: skip
 
 
@@ -107,6 +108,13 @@ def persistent(chain: Chain, columns: int, storage: Storage, width: int) -> Vari
     return Variant(name, ("held.cuh", f"{chain}_persistent.cu"), line, HELD_THREADS, held + vectors, together=True)
 
 
+def lattice(columns: int) -> Variant:
+    """A whole tick of a lattice of voxels."""
+    name = f"lattice_tick_{columns}"
+    line = f"LATTICE_TICK({name}, {columns})"
+    return Variant(name, ("lattice.cu",), line, LATTICE_THREADS, 8 * 5 * LATTICE_THREADS // 32)
+
+
 CHAINS: tuple[Chain, ...] = ("recursive", "hopfield")
 STORAGES: tuple[Storage, ...] = ("float32", "float16")
 
@@ -122,6 +130,11 @@ def streaming_variants() -> list[Variant]:
             elements(chain, columns),
         )
     ]
+
+
+def lattice_variants() -> list[Variant]:
+    """Every kernel of a lattice."""
+    return [lattice(columns) for columns in (1, 3)]
 
 
 def persistent_variants() -> list[Variant]:

@@ -25,6 +25,7 @@ _EXAMPLES = """\
   observatory train deep-100 --epochs 10 --out mine.safetensors --float16
   observatory train deep-100 --data fashion-mnist --resume
   observatory train tiny --method feedback --json
+  observatory train cube-8 --epochs 15
   observatory train ternary-100 --method ternary --epochs 20
 
 The weights of every epoch go to a checkpoint beside --out; after a kill or Ctrl-C the
@@ -42,7 +43,7 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
     parser.add_argument("--method", choices=METHODS, default="eqprop", help="where gradients come from (eqprop)")
     parser.add_argument("--batch", type=positive_integer, default=64, metavar="B", help="pictures per update (64)")
-    parser.add_argument("--rate", type=_rate, default=2e-3, metavar="R", help="first step size of Adam (0.002)")
+    parser.add_argument("--rate", type=_rate, metavar="R", help="first step size of Adam (0.002, of a cube 0.01)")
     parser.add_argument("--patience", type=positive_integer, metavar="E", help="stop after E epochs without progress")
     parser.add_argument("--seed", type=natural_number, metavar="S", help="of weights and order (the preset's own)")
     parser.add_argument("--float16", action="store_true", help="write the weights in half precision")
@@ -53,7 +54,7 @@ def add(subcommands: Subcommands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, write the weights, print what was reached."""
     from engine.build import load_data
-    from engine.learning.train import Recipe, TrainingError, train
+    from engine.learning.train import RATES, Recipe, TrainingError, train
     from engine.preset import load_preset
     from engine.weights import WeightsError, write_weights
 
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = Recipe(
         epochs=arguments.epochs,
         batch=arguments.batch,
-        rate=arguments.rate,
+        rate=arguments.rate or RATES.get(preset.network, Recipe().rate),
         method=arguments.method,
         seed=preset.seed,
         patience=arguments.patience,

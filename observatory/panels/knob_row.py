@@ -117,8 +117,9 @@ class KnobRow(QWidget):
             grid.addWidget(self.edit, 0, 1, Qt.AlignmentFlag.AlignRight)
             grid.addWidget(self.back, 0, 2)
             grid.addWidget(self.slider, 1, 0, 1, 3)
-            if self.knob.low < 1.0 < self.knob.high:
-                self.slider.set_mark(scale.to_fraction(self.knob, 1.0), "1.0  edge of contraction")
+            if self.knob.edge is not None:
+                words = f"{self.knob.edge:.1f}  edge of contraction"
+                self.slider.set_mark(scale.to_fraction(self.knob, self.knob.edge), words)
         else:
             self.edit.setFixedHeight(COMPACT)
             self.label.setFixedWidth(82)

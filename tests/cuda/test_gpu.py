@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from parity import HELD, SINGLE, STREAMED, Case, assert_parity, draw, found, start
+from test_lattice_on_device import assert_lattice_parity
 
 from kernels import cuda
 from kernels.cuda.chain import HELD_FROM
@@ -62,6 +63,12 @@ def test_many_bursts_of_the_persistent_kernel_neither_hang_nor_drift(device, kin
         streamed.tick(columns, ticks)
         np.testing.assert_allclose(held.peaks(), streamed.peaks(), atol=1e-4)
     np.testing.assert_allclose(held.state()["s"], streamed.state()["s"], atol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize(("layers", "side", "samples"), [(1, 1, 1), (8, 8, 3), (32, 32, 1), (64, 64, 1)])
+def test_a_lattice_ticks_as_the_reference(device, layers, side, samples, columns):
+    assert_lattice_parity(device, layers, side, samples, columns)
 
 
 def test_reading_back_beside_the_ticks_gives_whole_frames(device):

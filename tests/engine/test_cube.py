@@ -207,6 +207,15 @@ def test_the_spectral_radius_is_that_of_the_jacobian(sigma):
     assert exact > 0.9 * sigma / 3
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.3])
+def test_signals_that_only_pass_through_are_no_part_of_the_radius(sigma):
+    """In ten layers and float32, where a Krylov subspace by itself takes their growth for an eigenvalue."""
+    network = settled(cube(sigma=sigma, side=10, picture=(8, 8), dtype="float32"), ticks=100, nudged=0)
+    s = network._states[0][:, 0, 0].reshape(-1, 1).astype(np.float64)
+    exact = np.abs(np.linalg.eigvals((1 - s**2) * coupling(network))).max() if sigma else 0
+    assert network.spectral_radius() == pytest.approx(exact, rel=0.01)
+
+
 @pytest.mark.parametrize("side", [1, 2, 6])
 def test_a_wave_crosses_one_voxel_a_tick(side):
     """Without recurrence layer z is final after z + 1 ticks, and the nudge goes down as fast."""

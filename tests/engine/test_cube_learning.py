@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from test_cube import KINDS, SIDE, cost_slope, coupling, cube, matrix, recurrent_norm, settled
 
 from engine.data import digits
 from engine.data.dataset import make_dataset
+from engine.experiments import growth
 from engine.learning.align import align, cosine
 from engine.learning.checkpoint import read_checkpoint
 from engine.learning.equilibrium import equilibrium_of
 from engine.learning.exact import NoFixedPointError, exact_gradients
 from engine.learning.from_ticks import tick_gradients
 from engine.learning.growth import NEWBORN, PACE, PERIOD, TURNOVER, Growth
-from engine.learning.teachers import GrowingTeacher
 from engine.learning.train import Recipe, TrainingError, train
 from engine.networks.neural_cube import joined
 from engine.preset import Preset
@@ -144,15 +146,16 @@ def test_above_the_edge_there_is_no_fixed_point(monkeypatch):
 
 def grown(budget, rounds=60, blind=False, heard=None):
     network = cube(dtype="float32")
-    growth = Growth(network.lattice, network.weights, budget, blind=blind)
+    growing = Growth(network.lattice, network.weights, budget, blind=blind)
     rng = np.random.default_rng(0)
     counts = []
     for _ in range(rounds * PERIOD):
         loud = rng.random((SIDE, SIDE * SIDE, 3), np.float32)
-        growth.hear(loud, loud if heard is None else heard[..., None] * loud)
-        growth.updated(network.weights)
+        growing.hear(loud, loud if heard is None else heard[..., None] * loud)
+        growing.keep(network.weights)
+        growing.step(network.weights)
         counts.append(sum(int((network.weights[name] != 0).sum()) for name in network.couplings))
-    return network, growth, counts
+    return network, growing, counts
 
 
 @pytest.mark.parametrize("budget", [0.3, 0.5, 0.8])
@@ -167,8 +170,8 @@ def test_the_budget_is_approached_and_then_kept(budget):
 
 
 def test_with_the_whole_budget_nothing_happens():
-    network, growth, counts = grown(1.0)
-    assert growth.idle
+    network, growing, counts = grown(1.0)
+    assert growing.idle
     assert len(set(counts)) == 1
     assert np.abs(network.weights["R"]).min(where=network.weights["R"] != 0, initial=1) != np.float32(NEWBORN)
 
@@ -187,11 +190,12 @@ def test_synapses_grow_where_the_nudge_is_loud_and_die_where_it_is_silent():
 
 
 def test_a_raised_budget_brings_new_synapses():
-    network, growth, _ = grown(0.3)
-    growth.budget = 0.9
+    network, growing, _ = grown(0.3)
+    growing.budget = 0.9
     for _ in range(30 * PERIOD):
-        growth.hear(np.ones((SIDE, SIDE * SIDE, 1), np.float32), np.ones((SIDE, SIDE * SIDE, 1), np.float32))
-        growth.updated(network.weights)
+        growing.hear(np.ones((SIDE, SIDE * SIDE, 1), np.float32), np.ones((SIDE, SIDE * SIDE, 1), np.float32))
+        growing.keep(network.weights)
+        growing.step(network.weights)
     room = int(lattice_mask(SIDE, SIDE).sum())
     assert sum(int((network.weights[name] != 0).sum()) for name in network.couplings) == round(0.9 * room)
     born = np.isclose(np.abs(joined(network.weights["U"], network.weights["R"], (1.0, 1.0))), NEWBORN).sum()
@@ -200,11 +204,11 @@ def test_a_raised_budget_brings_new_synapses():
 
 
 def test_what_has_died_stays_dead_whatever_the_optimiser_does():
-    network, growth, _ = grown(0.5)
+    network, growing, _ = grown(0.5)
     dead = network.weights["R"] == 0
     network.weights["R"] += 0.1
-    growth.updated(network.weights)
-    assert (network.weights["R"][dead] == 0).mean() > 0.9
+    growing.keep(network.weights)
+    assert not network.weights["R"][dead].any()
     assert not network.weights["R"][~lattice_mask(SIDE, SIDE)[:, 9:]].any()
 
 
@@ -280,17 +284,15 @@ def test_methods_that_need_matrices_are_refused_in_one_line(method):
 @pytest.mark.slow
 def test_half_the_synapses_read_nearly_as_well_if_the_nudge_places_them():
     """At most two points are lost; drawn at random they lose more."""
-    recipe = Recipe(epochs=12, rate=1e-2)
-    full = train(preset(), digits(), recipe).test_accuracy
-    half = train(preset(budget=0.5), digits(), recipe).test_accuracy
-
-    class Blind(GrowingTeacher):
-        def __init__(self, equilibrium, budget, seed):
-            super().__init__(equilibrium, budget, seed, blind=True)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.learning.teachers.GrowingTeacher", Blind)
-        blind = train(preset(budget=0.5), digits(), recipe).test_accuracy
+    ways = [(growth.WAYS[0], 1.0), *((way, 0.5) for way in growth.WAYS)]
+    rows = [growth.run(way, budget, 8, 12, 0)[0] for way, budget in ways]
+    full, half, blind, once, shuffled = (row["test_accuracy"] for row in rows)
     assert full > 0.95
-    assert half > full - 0.02
-    assert blind < half
+    assert half >= full - 0.02
+    assert max(blind, once) < half
+    assert shuffled < 0.25
+    assert [row["share"] for row in rows[1:]] == pytest.approx([0.5] * 4, abs=1e-3)
+    json.dumps(rows, allow_nan=False)
+    axes = Figure().subplots()
+    growth.figure(rows, axes)
+    assert len(axes.containers) == len(growth.WAYS)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from engine.build import build_network
-from engine.commands import Ablate, Heal, Learn, SelectSample, SetParameter
+from engine.commands import Ablate, Heal, Learn, SelectSample, SetParameter, TakeSnapshot
 from engine.homeostasis import RADIUS, Homeostat
+from engine.learning.align import align_snapshot
+from engine.mailbox import Mailbox
 from engine.preset import PresetError, load_preset, parse_preset
 from engine.probe import probe
 from engine.session import Session
@@ -129,20 +131,21 @@ def test_the_frame_carries_the_density_and_a_volume():
 
 
 def test_growth_can_be_seen_while_the_session_learns():
-    session = session_of(sigma=0.3, persistent=1, budget=0.5)
-    before = session.frame().density.sum()
-    run(session, 300)
-    assert session.frame().density.sum() == before
-    session.apply(Learn(True))
-    run(session, 300)
-    room = lattice_mask(5, 5).sum()
-    assert session.frame().density.sum() == round(0.5 * room)
-    first = session.frame().density
-    run(session, 100)
-    assert (session.frame().density != first).any()
-    session.apply(SetParameter("budget", 0.8))
-    run(session, 300)
-    assert session.frame().density.sum() == round(0.8 * room)
+    for persistent in (0, 1):
+        session = session_of(sigma=0.3, persistent=persistent, budget=0.7, t_free=4, t_nudge=4)
+        before = session.frame().density.sum()
+        run(session, 300)
+        assert session.frame().density.sum() == before
+        session.apply(Learn(True))
+        run(session, 1500)
+        room = lattice_mask(5, 5).sum()
+        assert session.frame().density.sum() == round(0.7 * room)
+        first = session.frame().density
+        run(session, 300)
+        assert (session.frame().density != first).any()
+        session.apply(SetParameter("budget", 0.8))
+        run(session, 1000)
+        assert session.frame().density.sum() == round(0.8 * room)
 
 
 def test_live_learning_learns_a_sample():
@@ -158,6 +161,13 @@ def test_live_learning_learns_a_sample():
         frame = run(session, 60)
         likely[on] = frame.metrics.probabilities[frame.label]
     assert likely[True] > 2 * likely[False]
+
+
+def test_a_running_cube_is_aligned_with_the_exact_gradient():
+    session = session_of(side=4, sigma=0.4, beta=0.02)
+    reply = Mailbox()
+    session.apply(TakeSnapshot(reply))
+    assert align_snapshot(reply.take()).min_cosine > 0.999
 
 
 def test_presets_of_cubes_are_checked():

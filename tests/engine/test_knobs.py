@@ -15,7 +15,11 @@ PRESETS = ["tiny", "hopfield-100", "cube-8", "cube-energy"]
 CASES = [(preset, knob) for preset in PRESETS for knob in Session(load_preset(preset)).knobs]
 
 
-ACTS_BESIDE = {"epsilon": {"dynamics": "lazy"}, "coarse": {"dynamics": "lazy"}, "budget": {"persistent": 1}}
+ACTS_BESIDE = {
+    "epsilon": {"dynamics": "lazy"},
+    "coarse": {"dynamics": "lazy"},
+    "budget": {"t_free": 8, "t_nudge": 8, "hold": 0},
+}
 """Knobs that act only where another one stands so."""
 ACTS_WHILE_LEARNING = ("rate", "budget")
 

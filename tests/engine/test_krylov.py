@@ -30,7 +30,7 @@ def test_few_steps_estimate_from_below(rng):
 def test_an_operator_of_nothing_has_no_norm():
     _, values, _ = singular_pairs(np.zeros_like, np.zeros_like, np.ones(5), 4)
     assert not values.any()
-    assert spectral_radius(np.zeros_like, np.ones(5))[0] == 0
+    assert spectral_radius(np.zeros_like, np.ones(5), waves=3)[0] == 0
 
 
 @pytest.mark.parametrize("size", [1, 2, 30, 150])
@@ -43,11 +43,20 @@ def test_spectral_radius_is_that_of_the_matrix(size, kind, rng):
         A *= 0.1
         A[:2, :2] += [[0.0, -1.0], [1.0, 0.0]]
     exact = np.abs(np.linalg.eigvals(A)).max()
-    radius, vector = spectral_radius(lambda x: A @ x, rng.standard_normal(size), restarts=30)
-    assert radius == pytest.approx(exact, rel=5e-3)
-    again, _ = spectral_radius(lambda x: A @ x, vector, steps=5, restarts=1)
-    assert again == pytest.approx(exact, rel=2e-2), "from where the last call ended, little work is left"
+    radius, vector = spectral_radius(lambda x: A @ x, rng.standard_normal(size), waves=40)
+    assert radius == pytest.approx(exact, rel=1e-2)
+    again, _ = spectral_radius(lambda x: A @ x, vector, waves=1, rounds=2)
+    assert again == pytest.approx(exact, rel=1e-2), "from where the last call ended, little work is left"
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_what_only_passes_through_has_no_radius_however_much_it_grows(size, rng):
+    passing = np.diag(np.full(size - 1, 1.2), -1)
+    assert spectral_radius(lambda x: passing @ x, np.ones(size), waves=size)[0] == 0
+    returning = np.kron(passing, np.eye(4)) + 0.02 * rng.standard_normal((4 * size, 4 * size)) / math.sqrt(size)
+    exact = np.abs(np.linalg.eigvals(returning)).max()
+    assert spectral_radius(lambda x: returning @ x, np.ones(4 * size), size)[0] == pytest.approx(exact, rel=0.03)
 
 
 def test_what_is_not_finite_has_no_radius():
-    assert math.isnan(spectral_radius(lambda x: x * np.nan, np.ones(4))[0])
+    assert math.isnan(spectral_radius(lambda x: x * np.nan, np.ones(4), waves=2)[0])
