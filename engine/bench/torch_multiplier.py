@@ -26,7 +26,6 @@ def import_torch() -> tuple[Any, str]:
     finally:
         if policy is not None:
             os.environ["OMP_WAIT_POLICY"] = policy
-    torch.set_grad_enabled(False)
     return torch, str(torch.__version__)
 
 
