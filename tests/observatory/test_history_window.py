@@ -28,7 +28,7 @@ from observatory.settings import Settings, load_settings
 from observatory.window import Window
 
 TIMEOUT = 20_000
-AT = 80
+AT = 100
 """Tick at which another sample is chosen."""
 LOGGED = AT + 25
 
