@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from engine.data import DataError, Dataset, load_dataset
 from engine.network import Network
 from engine.networks.chain import Chain
+from engine.networks.conv.chain import ConvChain
+from engine.networks.conv.plan import Plan, PlanError
+from engine.networks.conv.spec import build_plan
 from engine.networks.energy_cube import EnergyCube
 from engine.networks.hopfield_chain import HopfieldChain
 from engine.networks.neural_cube import NeuralCube
@@ -30,6 +33,16 @@ def load_data(preset: Preset) -> Dataset:
         raise PresetError(f"{preset.name}: data: {error}") from None
 
 
+def plan_of(preset: Preset) -> Plan | None:
+    """The layers of a convolutional chain for its pictures, None of any other network. Raises PresetError."""
+    if preset.network != "conv":
+        return None
+    try:
+        return build_plan(preset.conv, load_data(preset).shape)
+    except PlanError as error:
+        raise PresetError(f"{preset.name}: conv: {error}") from None
+
+
 def build_network(
     preset: Preset, backend: str = AUTO, samples: int = 1, weights: dict[str, NDArray[Any]] | None = None
 ) -> Network:
@@ -45,8 +58,12 @@ def build_network(
         "dtype": preset.dtype, "samples": samples, "seed": preset.seed, "half_weights": preset.weights == "float16",
         "weights": weights,
     }  # fmt: skip
+    plan = plan_of(preset)
     network: Chain
-    if preset.network in _CUBES:
+    if plan is not None:
+        del options["half_weights"]
+        network = ConvChain(plan, data.classes, load_backend(backend), **options)
+    elif preset.network in _CUBES:
         cube = _CUBES[preset.network]
         network = cube(preset.layers, data.shape, data.classes, load_backend(backend), **options)
     else:

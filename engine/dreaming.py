@@ -4,6 +4,7 @@ The top layer is pulled towards a class without pause. The credit that the nudge
 
     recursive   c = gain W_in^T ds_0,  ds_0 = ds_1 + W_1^T g_1;        Hopfield   c = gain (sigma/2) W_in^T W_1^T ds_1
     cube        c = gain W_in^T g_1
+    conv        c = gain (skip_1 ds_1 + K_1^T * g_1)
 
 (= minus the gradient of the pull's energy by the picture), is what moves the picture, a little at every tick of the
 network, while everything else goes on settling:
@@ -26,8 +27,10 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset, split
 from engine.frame import Phase
+from engine.learning.conv import conv_input_credit
 from engine.network import Network
 from engine.networks.chain import Chain
+from engine.networks.conv.chain import ConvChain
 from engine.phases import Persistent, phase_knobs
 
 Array = NDArray[Any]
@@ -52,6 +55,8 @@ def input_credit(chain: Chain) -> Array:
     twice = 2 * chain.value("beta")
     if not twice:
         return np.zeros_like(chain.read_in()[0])
+    if isinstance(chain, ConvChain):
+        return conv_input_credit(chain)
     first = [columns[0] for columns in chain.columns()]
     moved = [(columns[:, 1] - columns[:, 2]) / twice for columns in first]
     z = first[0][:, 0]

@@ -17,11 +17,11 @@ class Observation:
     """Reductions of the last tick, worked out when asked for; valid until the next tick.
 
     `sums` is (layers, samples, 5) as in `kernels`. What is per layer comes as float64 (layers, samples), what is of
-    the whole state as float64 (samples,).
+    the whole state as float64 (samples,). `neurons`: how many a layer has, or (layers, 1) where that differs.
     """
 
     sums: NDArray[np.float64]
-    neurons: int
+    neurons: int | NDArray[np.int64]
 
     def _rms(self, column: int) -> NDArray[np.float64]:
         rms: NDArray[np.float64] = np.sqrt(self.sums[:, :, column] / self.neurons)

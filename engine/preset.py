@@ -10,11 +10,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from engine.networks.conv.spec import ConvTable
 from engine.networks.tween.spec import LayerTable
 
 CUBES = ("cube", "energy-cube")
 MAX_WEIGHT_BYTES = 4 * 2**30
 """No preset may ask for more weight memory than this."""
+
+
+_TABLES = {"tween": "chain", "conv": "conv"}
+"""Networks whose layers are tables, and the tables' key."""
 
 
 class PresetError(ValueError):
@@ -29,11 +34,12 @@ class Preset(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     description: str = ""
-    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube"]
+    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube", "conv"]
     layers: Annotated[int, Field(ge=1, le=1000)]
     neurons: Annotated[int, Field(ge=1, le=4096)]
     world: Literal["chase", "motion", "still", "rows"] | None = None
     chain: list[LayerTable] = Field(default_factory=list)
+    conv: list[ConvTable] = Field(default_factory=list)
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
@@ -75,10 +81,11 @@ class Preset(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _tables_count(cls, table: Any) -> Any:
-        """A tween chain's tables say how many layers there are, and how large each is."""
-        if isinstance(table, dict) and table.get("network") == "tween":
-            chain = table.get("chain")
-            parts = chain if isinstance(chain, list) else []
+        """Tables of layers say how many there are, and how large each is."""
+        key = _TABLES.get(str(table.get("network"))) if isinstance(table, dict) else None
+        if key is not None:
+            found = table.get(key)
+            parts = found if isinstance(found, list) else []
             repeats = [part.get("repeat", 1) if isinstance(part, dict) else 1 for part in parts]
             return {"layers": max(1, sum(n for n in repeats if isinstance(n, int))), "neurons": 1, **table}
         return table
@@ -103,6 +110,14 @@ class Preset(BaseModel):
             raise ValueError("a tween network needs a world and a chain of layers ([[chain]] tables)")
         if self.network != "tween" and (self.chain or self.world is not None):
             raise ValueError(f"only a tween network has a chain and a world, not a {self.network} one")
+        return self
+
+    @model_validator(mode="after")
+    def _convolutions_belong_together(self) -> Preset:
+        if (self.network == "conv") != bool(self.conv):
+            raise ValueError("a conv network, and no other, needs layers ([[conv]] tables)")
+        if self.network == "conv" and self.weights is not None:
+            raise ValueError("kernels of a conv network are too few to be worth half precision (leave weights out)")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.commands import Reset, SelectSample, SetParameter
 from engine.networks.chain import PLAIN
+from engine.networks.conv.chain import ConvChain
 from engine.phases import LONGEST_PHASE
 from engine.preset import Preset
 from engine.session import Session
@@ -52,13 +53,14 @@ def probe(
     seconds = time.perf_counter() - started
     frame = session.frame()
     end = frame.metrics
+    network = session.network
     free = end if end.phase == "persistent" else settled
     top, bottom = float(end.rms_nudge[-1]), float(end.rms_nudge[0])
     return {
         "preset": preset.name,
         "network": preset.network,
         "layers": preset.layers,
-        "neurons": preset.neurons,
+        "neurons": max(network.plan.neurons) if isinstance(network, ConvChain) else preset.neurons,
         **({"voxels": preset.layers * preset.neurons} if frame.layout.volume else {}),
         "backend": session.backend,
         "dtype": preset.dtype,

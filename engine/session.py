@@ -37,6 +37,7 @@ from engine.learning.live import LiveLearning
 from engine.metrics import credit_decay, nudge_depth
 from engine.network import Network
 from engine.networks.chain import Chain, softmax
+from engine.networks.conv.chain import ConvChain
 from engine.networks.disturbance import drawn_lesion
 from engine.networks.tween.network import TweenNetwork
 from engine.oracle.readout import ReadOut
@@ -85,7 +86,7 @@ class Session:
         self.preset = preset
         self.network: Network = network
         shape = network.layout.layers, network.layout.neurons
-        self._neurons = network.first if isinstance(network, TweenNetwork) else np.ones(shape, bool)
+        self._neurons = network.first if isinstance(network, TweenNetwork | ConvChain) else np.ones(shape, bool)
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
@@ -366,8 +367,8 @@ class Session:
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
         lives = network if isinstance(network, TweenNetwork) else None
         flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
-        if lives is not None:
-            flags[lives.unused] = UNUSED
+        if isinstance(network, TweenNetwork | ConvChain):
+            flags[network.unused] = UNUSED
         for bit, where in bits:
             flags[where] |= bit
         seen = network.observe()
@@ -388,7 +389,7 @@ class Session:
             rms_velocity=seen.rms_velocity[:, 0].astype(np.float32),
             rms_nudge=rms_nudge.astype(np.float32),
             saturated_share=float(saturated[self._neurons].mean()),
-            oscillating_share=float(oscillating.mean()),
+            oscillating_share=float(oscillating[self._neurons].mean()),
             finite=seen.finite,
             energy=None if energy is None else float(energy[0]),
             credit_decay=credit_decay(rms_nudge, depth),

@@ -20,10 +20,11 @@ class BackendError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The tick functions of `kernels.reference`, computed by `name`; `reason` is one line for the user.
+    """The tick functions of `kernels.reference` and `kernels.conv_reference`, computed by `name`.
 
-    `half` says whether the weights may be half-precision bits (`kernels.half.stored`). With a `device` a chain lives
-    there (`kernels.cuda.DeviceChain`) and the functions, which compute on the host, do what the device does not.
+    `reason` is one line for the user. `half` says whether the weights may be half-precision bits
+    (`kernels.half.stored`). With a `device` a chain lives there (`kernels.cuda.DeviceChain`) and the functions, which
+    compute on the host, do what the device does not.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Backend:
     recursive_tick: Callable[..., None]
     hopfield_tick: Callable[..., None]
     hopfield_red_black_tick: Callable[..., None]
+    conv_tick: Callable[..., None]
     lattice: ModuleType
     """The functions of `kernels.lattice_reference`."""
     half: bool = False
@@ -49,17 +51,19 @@ def _load_cuda() -> Backend:
 def _load_numba() -> Backend:
     import numba
 
-    from kernels import batched, cpu, lattice
+    from kernels import batched, conv_tick, cpu, lattice
 
     reason = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
-    ticks = (batched.recursive_tick, batched.hopfield_tick, cpu.hopfield_red_black_tick)
+    ticks = (batched.recursive_tick, batched.hopfield_tick, cpu.hopfield_red_black_tick, conv_tick.conv_tick)
     return Backend("numba", reason, *ticks, lattice, half=True)
 
 
 def _load_numpy() -> Backend:
-    from kernels import lattice_reference, reference
+    from kernels import conv_reference, lattice_reference, reference
 
-    ticks = (reference.recursive_tick, reference.hopfield_tick, reference.hopfield_red_black_tick)
+    ticks = (
+        reference.recursive_tick, reference.hopfield_tick, reference.hopfield_red_black_tick, conv_reference.conv_tick,
+    )  # fmt: skip
     return Backend("numpy", "the NumPy reference", *ticks, lattice_reference)
 
 

@@ -36,7 +36,8 @@ def furthest(new: Any, old: Any) -> Any:
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _square_sum(x: Any) -> float:
+def square_sum(x: Any) -> float:
+    """Sum of squares."""
     total = 0.0
     for i in range(x.size):
         total += x[i] * x[i]
@@ -51,8 +52,8 @@ def observe(new: Any, old: Any, velocity: Any, flips: Any, sums: Any) -> None:
         turned = (change * velocity[i] < 0) & (abs(change) > FLIP_THRESHOLD)
         flips[i] = min(flips[i] + 1, 255) * turned
         velocity[i] = change
-    sums[0] = _square_sum(new)
-    sums[1] = _square_sum(velocity)
+    sums[0] = square_sum(new)
+    sums[1] = square_sum(velocity)
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -95,7 +96,7 @@ def credit_of(z: Any, s: Any, share: Any, columns: int, g: Any) -> None:
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _displaced_block(
+def displaced_block(
     free: Any, push: Any, turn: Any, back: Any, above: Any, gain: Any, share: Any, reach: Any, dz: Any, ds: Any
 ) -> None:
     """Displacements of one block: J^T d plus the second-order remainder of the forward map, bounded."""
@@ -163,10 +164,10 @@ def _recursive_update(
                 else:
                     combine(one if c == 1 else -one, force[b], p[15], above)
                 dz, ds = z_out[k, b, c], s_out[k, b, c]
-                _displaced_block(free, push, turn, p[4 + c], above, gain, share, reach, dz, ds)
+                displaced_block(free, push, turn, p[4 + c], above, gain, share, reach, dz, ds)
                 nudged = max(nudged, furthest(dz, z[k, b, c]), furthest(ds, s[k, b, c]))
             sums[k, b, 2] = half_difference(s_out[k, b, 1], s_out[k, b, 2])
-            sound = math.isfinite(sums[k, b, 0] + sums[k, b, 1] + _square_sum(stream))
+            sound = math.isfinite(sums[k, b, 0] + sums[k, b, 1] + square_sum(stream))
             sums[k, b, 3] = moved if sound else math.nan
             sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
 

@@ -26,7 +26,7 @@ CHUNK = 32
 
 
 @njit(error_model="numpy", fastmath=FAST, cache=True)
-def _largest_change(new: Any, old: Any) -> Any:
+def largest_change(new: Any, old: Any) -> Any:
     """max |new - old| of flat arrays; NaN where there is NaN."""
     largest = new.dtype.type(0)
     unsound = False
@@ -39,7 +39,7 @@ def _largest_change(new: Any, old: Any) -> Any:
 
 
 @njit(error_model="numpy", fastmath=FAST, cache=True)
-def _shift(free: Any, push: Any, turn: Any, out: Any) -> None:
+def shift(free: Any, push: Any, turn: Any, out: Any) -> None:
     """out = tanh(a + push) - tanh(a) where free = tanh(a); flat arrays, turn is scratch."""
     tanh_of(push, turn)
     one, tiny = free.dtype.type(1), free.dtype.type(TINY)
@@ -82,7 +82,7 @@ def recursive_settle(
                 for i in range(flat_product.size):
                     flat_product[i] = gain * flat_product[i] + flat_push[i]
                 tanh_of(flat_product, new.reshape(-1))
-                change = _largest_change(new.reshape(-1), now.reshape(-1))
+                change = largest_change(new.reshape(-1), now.reshape(-1))
                 now, new = new, now
                 count += 1
                 if not change >= tolerance:
@@ -150,7 +150,7 @@ def recursive_nudge(
                     flat_new = new.reshape(-1)
                     for i in range(size):
                         flat_new[i] = gain * flat_new[i] + rest[i]
-                    change = _largest_change(flat_new, flat_now)
+                    change = largest_change(flat_new, flat_now)
                     now, new = new, now
                     done += 1
                     if not change >= tolerance:
@@ -178,7 +178,7 @@ def recursive_nudge(
                     for i in range(size):
                         flat_push[i] += flat_pull[i]
                 flat_new = new.reshape(-1)
-                _shift(at, flat_push, turn.reshape(-1), flat_new)
+                shift(at, flat_push, turn.reshape(-1), flat_new)
                 for i in range(size):
                     remainder = flat_new[i] - (one - at[i] * at[i]) * flat_push[i]
                     moved = max(moved, abs(remainder - rest[i]))
@@ -296,7 +296,7 @@ def hopfield_nudge(
                         for i in range(neurons):
                             for j in range(width):
                                 push[i, j] = kind(2) * (half * push[i, j] + way * force[i, first + j])
-                    _shift(free[layer].reshape(-1), push.reshape(-1), turn.reshape(-1), target.reshape(-1))
+                    shift(free[layer].reshape(-1), push.reshape(-1), turn.reshape(-1), target.reshape(-1))
                     moved = max(moved, _relax(state[layer].reshape(-1), target.reshape(-1), over))
             count += 1
             if not moved >= tolerance:

@@ -14,6 +14,7 @@ from engine.knobs import set_knob
 from engine.learning.exact import Check, exact_gradients, no_check
 from engine.learning.from_ticks import tick_gradients
 from engine.networks.chain import LAZY, Chain
+from engine.networks.conv.chain import plan_of_chain
 from engine.preset import Preset
 from engine.snapshot import Snapshot
 from kernels.backends import AUTO
@@ -76,6 +77,7 @@ def compare(
     """
     cosines: dict[str, list[float | None]] = {}
     below: dict[str, list[bool]] = {}
+    update, exact = by_family(update), by_family(exact)
     for name in update:
         if name in families:
             cosines[name] = [cosine(a, b) for a, b in zip(update[name], exact[name], strict=True)]
@@ -85,6 +87,20 @@ def compare(
             marks = [bool(unresolved[0]) if name == "W_in" else False]
         below[name] = [mark or value is None for mark, value in zip(marks, cosines[name], strict=True)]
     return Alignment(cosines, below)
+
+
+def by_family(tensors: Mapping[str, Array]) -> dict[str, Any]:
+    """Tensors by name; those of single layers, "l.NAME", as lists under NAME, layer 1 first."""
+    found: dict[str, Any] = {}
+    numbered = [(int(number), name, key) for key in tensors for number, _, name in [key.partition(".")] if name]
+    for _, name, key in sorted(numbered):
+        found.setdefault(name, []).append(tensors[key])
+    return found | {name: tensor for name, tensor in tensors.items() if "." not in name}
+
+
+def families_of(chain: Chain) -> tuple[str, ...]:
+    """Families of weights with a tensor per layer."""
+    return tuple(dict.fromkeys(name.split(".")[-1] for name in (*chain.couplings, "b")))
 
 
 def _converge(chain: Chain, tolerance: float, most: int, check: Check) -> NDArray[np.bool_]:
@@ -188,10 +204,10 @@ def _aligned(chain: Chain, preset: Preset, check: Check) -> Alignment:
     chosen = (np.arange(chain.samples) + preset.sample) % len(data.labels)
     x, labels = data.encode(data.images[chosen]), data.labels[chosen]
     sigma, gain = chain.value("sigma"), chain.value("input_gain")
-    exact = exact_gradients(chain.kind, chain.weights, x, labels, sigma, gain, check)
+    exact = exact_gradients(chain.kind, chain.acting, x, labels, sigma, gain, check, plan_of_chain(chain))
     chain.clamp(x, labels)
     update, unresolved = ticked_update(chain, labels, check=check)
-    return compare(update, exact, (*chain.couplings, "b"), unresolved)
+    return compare(update, exact, families_of(chain), unresolved)
 
 
 def align_snapshot(snapshot: Snapshot, check: Check = no_check) -> Alignment:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learning.chunks import chunked
 from engine.learning.local import read_out_error
 from engine.linalg import transposed
 from engine.networks.chain import softmax
@@ -23,7 +24,8 @@ from kernels.sweeps import CHUNK, one_blas_thread
 Array = NDArray[Any]
 
 
-def _summary(logits: Array, labels: NDArray[np.int64]) -> tuple[float, int]:
+def summary(logits: Array, labels: NDArray[np.int64]) -> tuple[float, int]:
+    """Mean cross-entropy of logits (B, classes), and how many answers are right."""
     probabilities = softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
     loss = float(-np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
     return loss, int((logits.argmax(-1) == labels).sum())
@@ -43,7 +45,7 @@ def gradient_of_batch(
     dtype = w["b"].dtype
     layers, neurons = w["b"].shape
     samples = len(labels)
-    inflow = _chunks(input_gain * (x @ w["W_in"].T), dtype)
+    inflow = chunked(input_gain * (x @ w["W_in"].T), dtype, CHUNK)
     states = np.empty((len(inflow), layers, neurons, inner_ticks + 1, CHUNK), dtype)
     streams = np.empty((len(inflow), layers + 1, neurons, CHUNK), dtype)
     unrolled.recursive_forward(w["R"], w["W"], w["b"], inflow, sigma, states, streams)
@@ -53,22 +55,14 @@ def gradient_of_batch(
     sums = {name: np.empty((len(inflow), *w[name].shape), dtype) for name in ("R", "W", "b")}
     bottom = np.empty_like(inflow)
     unrolled.recursive_backward(
-        transposed(w["R"]), transposed(w["W"]), states, streams, _chunks(error @ w["W_out"], dtype), sigma,
+        transposed(w["R"]), transposed(w["W"]), states, streams, chunked(error @ w["W_out"], dtype, CHUNK), sigma,
         sums["R"], sums["W"], sums["b"], bottom,
     )  # fmt: skip
     at_inflow = bottom.swapaxes(1, 2).reshape(-1, neurons)[:samples]
     gradients = {name: parts.sum(0) / -samples for name, parts in sums.items()}
     gradients["W_in"] = (at_inflow.T @ x) * dtype.type(-input_gain / samples)
     gradients["W_out"] = (error.T @ top) / -samples
-    return gradients, *_summary(logits, labels)
-
-
-def _chunks(rows: Array, dtype: np.dtype[Any]) -> Array:
-    """(B, N) as (chunks, N, CHUNK), the last chunk padded with zeros."""
-    count = -(-len(rows) // CHUNK)
-    padded = np.zeros((count * CHUNK, rows.shape[1]), dtype)
-    padded[: len(rows)] = rows
-    return np.ascontiguousarray(padded.reshape(count, CHUNK, -1).swapaxes(1, 2))
+    return gradients, *summary(logits, labels)
 
 
 def gradient_through_ticks(
@@ -83,7 +77,7 @@ def gradient_through_ticks(
     error = read_out_error(logits, labels)
     gradients["W_in"] = (at_inflow.T @ x) * (-input_gain / len(x))
     gradients["W_out"] = error.T @ top / -len(x)
-    return gradients, *_summary(logits, labels)
+    return gradients, *summary(logits, labels)
 
 
 def _recursive_ticks(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.learning.local import Read, hopfield_gradients, read_out_error, recursive_gradients
 from engine.learning.optimise import clip_recurrent
 from engine.linalg import transposed
+from engine.networks.conv.plan import Plan
 from engine.networks.hopfield_chain import relaxation_factor
 from kernels import sweeps
 
@@ -63,10 +64,10 @@ class Equilibrium:
     """
 
     kind: ClassVar[str]
-    couplings: ClassVar[tuple[str, ...]]
-    recurrent: ClassVar[tuple[str, ...]]
+    couplings: tuple[str, ...]
+    recurrent: tuple[str, ...]
     matrices: ClassVar[bool] = True
-    """Whether couplings are stacks of square matrices, as random feedback, flips and backpropagation need them."""
+    """Whether couplings are stacks of square matrices, as random feedback and flips need them."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Equilibrium:
         self.weights = dict(weights)
         self.sigma, self.input_gain, self.beta, self.tolerance = sigma, input_gain, beta, tolerance
         self.feedback = None if feedback is None else dict(feedback)
-        self.dtype = self.weights["b"].dtype
+        self.dtype = self.weights["W_out"].dtype
         self.refresh()
 
     def refresh(self) -> None:
@@ -216,8 +217,13 @@ def equilibrium_of(
     beta: float = 0.1,
     tolerance: float = 1e-5,
     feedback: Mapping[str, Array] | None = None,
+    plan: Plan | None = None,
 ) -> Equilibrium:
-    """The fixed points of a network of this `kind` (a Chain's) with these weights."""
+    """The fixed points of a network of this `kind` (a Chain's) with these weights; a conv network needs its `plan`."""
+    if plan is not None:
+        from engine.learning.conv import ConvEquilibrium
+
+        return ConvEquilibrium(weights, plan, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance)
     from engine.learning.lattice import CubeEquilibrium, EnergyCubeEquilibrium
 
     kinds = {known.kind: known for known in (RecursiveEquilibrium, HopfieldEquilibrium, CubeEquilibrium,

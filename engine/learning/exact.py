@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learning.exact_lattice import lattice_gradients
+from engine.networks.conv.plan import Plan
 
 Array = NDArray[np.float64]
 REST = 1e-15
@@ -44,7 +45,7 @@ class NoFixedPointError(ValueError):
     """The free state does not come to rest, so there is no gradient to compare with."""
 
 
-def _settled(update: Any, state: Array, check: Check) -> Array:
+def settled(update: Any, state: Array, check: Check) -> Array:
     """Iterate x <- update(x) until no layer changes by more than a few units of its own round-off."""
     for _ in range(MOST):
         check()
@@ -58,7 +59,7 @@ def _settled(update: Any, state: Array, check: Check) -> Array:
     raise NoFixedPointError(f"the free state still changes by {moved.max():.1e} a tick after {MOST} ticks")
 
 
-def _force(weights: Mapping[str, Array], top: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:
+def force_of(weights: Mapping[str, Array], top: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:
     """f = -dC/ds_L (B, N) and onehot - softmax (B, classes) at the top state (B, N)."""
     logits = top @ weights["W_out"].T
     raised = np.exp(logits - logits.max(1, keepdims=True))
@@ -74,12 +75,16 @@ def _mean_outer(left: Array, right: Array) -> Array:
 
 def exact_gradients(
     kind: str, weights: Mapping[str, NDArray[Any]], x: NDArray[Any], labels: NDArray[np.int64], sigma: float,
-    input_gain: float, check: Check = no_check,
+    input_gain: float, check: Check = no_check, plan: Plan | None = None,
 ) -> dict[str, Array]:  # fmt: skip
     """dC/dweight for every tensor, mean over pictures x (B, pixels); names and shapes as `weights`.
 
-    A lattice has no learned W_in, and none is returned. Raises NoFixedPointError.
+    A lattice has no learned W_in, and none is returned; a conv network needs its `plan`. Raises NoFixedPointError.
     """
+    if plan is not None:
+        from engine.learning.exact_conv import exact_conv_gradients
+
+        return exact_conv_gradients(plan, weights, x, labels, sigma, input_gain, check)
     exact = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     inflow = input_gain * (np.asarray(x, np.float64) @ exact["W_in"].T)
     if kind in LATTICES:
@@ -93,11 +98,11 @@ def exact_gradients(
 def _lattice(
     w: Mapping[str, Array], inflow: Array, labels: NDArray[np.int64], sigma: float, symmetric: bool, check: Check
 ) -> dict[str, Array]:
-    def settled(update: Any, start: Array) -> Array:
-        return _settled(update, start, check)
+    def at_rest(update: Any, start: Array) -> Array:
+        return settled(update, start, check)
 
     gains = (sigma if symmetric else 1.0), sigma
-    return lattice_gradients(w, inflow, gains, symmetric, settled, lambda top: _force(w, top, labels))
+    return lattice_gradients(w, inflow, gains, symmetric, at_rest, lambda top: force_of(w, top, labels))
 
 
 def _recursive(
@@ -110,9 +115,9 @@ def _recursive(
     for layer in range(layers):
         drive = stream[-1] @ W[layer].T + b[layer]
         start = np.zeros_like(drive)
-        z.append(_settled(lambda now, R=R[layer], drive=drive: np.tanh(sigma * now @ R.T + drive), start, check))
+        z.append(settled(lambda now, R=R[layer], drive=drive: np.tanh(sigma * now @ R.T + drive), start, check))
         stream.append(stream[-1] + share * z[-1])
-    v, error = _force(w, stream[-1], labels)
+    v, error = force_of(w, stream[-1], labels)
     gradients = {"R": np.empty_like(R), "W": np.empty_like(W), "b": np.empty_like(b)}
     for layer in reversed(range(layers)):
         check()
@@ -142,8 +147,8 @@ def _hopfield(
         state: Array = np.tanh(pre / mass)
         return state
 
-    s = _settled(tick, np.zeros((layers, *inflow.shape)), check)
-    f, error = _force(w, s[-1], labels)
+    s = settled(tick, np.zeros((layers, *inflow.shape)), check)
+    f, error = force_of(w, s[-1], labels)
     inverse_slope = mass / np.maximum(1 - s**2, np.finfo(np.float64).tiny)
     g = _tridiagonal(inverse_slope, half * W, f, check)
     gradients = {"W": np.empty_like(W), "b": -g.mean(1)}

@@ -16,6 +16,7 @@ from engine.learning.lattice import credit
 from engine.learning.optimise import Adam
 from engine.learning.train import accuracy
 from engine.networks.chain import Chain
+from engine.networks.conv.chain import plan_of_chain
 from engine.networks.neural_cube import NeuralCube
 
 RUNNING = 100
@@ -106,7 +107,7 @@ class LiveLearning:
         chain = self._chain
         fixed = equilibrium_of(
             chain.kind, chain.acting, sigma=chain.value("sigma"), input_gain=chain.value("input_gain"),
-            beta=chain.value("beta"), tolerance=TEST_TOLERANCE,
+            beta=chain.value("beta"), tolerance=TEST_TOLERANCE, plan=plan_of_chain(chain),
         )  # fmt: skip
         return accuracy(fixed, self._data, self._test)
 

@@ -115,8 +115,12 @@ class GrowingTeacher(EquilibriumTeacher):
 
 INNER_TICKS = 40
 """Ticks of each layer that backpropagation unrolls (recursive chain)."""
+CONV_TICKS = 16
+"""The same for the convolutional chain, which comes to rest sooner."""
 TICKS = 100
 """Synchronous ticks that backpropagation unrolls (Hopfield chain)."""
+UNROLLED = ("recursive", "hopfield", "conv")
+"""Networks that backpropagation can unroll."""
 DRIFT = 0.01
 """How far drifting feedback walks at an update, relative to its norm per entry."""
 REDRAWN = 1e3
@@ -185,10 +189,16 @@ class BackpropTeacher(EquilibriumTeacher):
     def lesson(self, x: Array, labels: NDArray[np.int64], update: Update) -> Lesson:
         """One update."""
         from engine.learning.backprop import gradient_of_batch, gradient_through_ticks
+        from engine.learning.backprop_conv import gradient_of_conv_batch
+        from engine.learning.conv import ConvEquilibrium
 
         net = self.equilibrium
         knobs = {"sigma": net.sigma, "input_gain": net.input_gain}
-        if net.kind == "recursive":
+        if isinstance(net, ConvEquilibrium):
+            gradients, loss, correct = gradient_of_conv_batch(
+                net.plan, net.weights, x, labels, **knobs, inner_ticks=CONV_TICKS
+            )
+        elif net.kind == "recursive":
             gradients, loss, correct = gradient_of_batch(net.weights, x, labels, **knobs, inner_ticks=INNER_TICKS)
         else:
             gradients, loss, correct = gradient_through_ticks(net.kind, net.weights, x, labels, **knobs, ticks=TICKS)

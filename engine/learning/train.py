@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.build import build_network
+from engine.build import build_network, plan_of
 from engine.data import Dataset, split
 from engine.learning.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from engine.learning.equilibrium import Equilibrium, equilibrium_of
 from engine.learning.optimise import OPTIMISERS, Optimiser
-from engine.learning.teachers import Method, Teacher, teacher_of
+from engine.learning.teachers import UNROLLED, Method, Teacher, teacher_of
 from engine.learning.ternary import FlipDescent
 from engine.networks.chain import PLAIN, common_knobs
 from engine.preset import Preset
@@ -90,7 +90,10 @@ def equilibrium_for(preset: Preset, weights: dict[str, Array], tolerance: float 
     """The fixed points of a preset's network with these weights, knobs where the preset puts them."""
     knobs = common_knobs((PLAIN,))
     sigma, input_gain, beta = (float(preset.knobs.get(n, knobs[n].value)) for n in ("sigma", "input_gain", "beta"))
-    return equilibrium_of(preset.network, weights, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance)
+    return equilibrium_of(
+        preset.network, weights, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance,
+        plan=plan_of(preset),
+    )  # fmt: skip
 
 
 def accuracy(equilibrium: Equilibrium, data: Dataset, indices: NDArray[np.int64], batch: int = 256) -> float:
@@ -142,8 +145,9 @@ def train(
     weights = first_weights(preset) if weights is None else weights
     equilibrium = equilibrium_for(preset, weights, recipe.tolerance)
     equilibrium.beta = recipe.beta
-    if not equilibrium.matrices and recipe.method not in LOCAL:
-        raise TrainingError(f"{preset.name}: a {equilibrium.kind} learns by {' or '.join(LOCAL)}, not {recipe.method}")
+    known = (*LOCAL, "backprop") if equilibrium.kind in UNROLLED else LOCAL
+    if not equilibrium.matrices and recipe.method not in known:
+        raise TrainingError(f"{preset.name}: a {equilibrium.kind} learns by {' or '.join(known)}, not {recipe.method}")
     if teaching is None:
         teacher = teacher_of(recipe.method, equilibrium, preset, recipe.batch, recipe.seed)
     else:

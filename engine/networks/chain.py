@@ -1,4 +1,4 @@
-"""What the two 100-layer chains share: input, read-out, nudging force, noise, observation, weights."""
+"""What the chains share: input, read-out, nudging force, noise, observation, weights."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Chain:
 
     Subclasses say in `_advance` what a tick is, in `couplings` which of `weights` a tick reads, in `recurrent` which
     have norms bounded by 1. `weights` are used themselves, as in `adopt`; without them they are drawn from the seed.
-    With `half_weights` the couplings are rounded to half precision and, where the backend
-    can, stored so. If the backend has a device that can compute this chain, the chain lives there; otherwise, and
-    after `leave_device`, `backend` and `backend_reason` say what computes it and why.
+    Without a `layout` tiles are square. With `half_weights` the couplings are rounded to half precision and, where the
+    backend can, stored so. If the backend has a device that can compute this chain, the chain lives there; otherwise,
+    and after `leave_device`, `backend` and `backend_reason` say what computes it and why.
     The read-out is linear with the cross-entropy C against the label, so the force on the top layer is
     f = -dC/ds_L = W_out^T (onehot - softmax(W_out s_L)).
     """
@@ -62,28 +62,18 @@ class Chain:
     """Dynamics that a device computes; for the others the state comes to the host."""
 
     def __init__(
-        self,
-        layers: int,
-        neurons: int,
-        pixels: int,
-        classes: int,
-        backend: Backend,
-        *,
-        dtype: str = "float32",
-        samples: int = 1,
-        seed: int = 0,
-        half_weights: bool = False,
-        weights: dict[str, Array] | None = None,
-    ) -> None:
+        self, layers: int, neurons: int, pixels: int, classes: int, backend: Backend, *, dtype: str = "float32",
+        samples: int = 1, seed: int = 0, half_weights: bool = False, weights: dict[str, Array] | None = None,
+        layout: Layout | None = None,
+    ) -> None:  # fmt: skip
         side = math.isqrt(neurons)
-        self.layout = Layout(layers, side, side)
+        self.layout = layout or Layout(layers, side, side)
         self.parameters = self._knobs()
         self.samples = samples
         self.dtype = np.dtype(dtype)
         self._use(backend)
         if weights is None:
             weights = self._initial_weights(np.random.default_rng(seed), pixels, classes)
-            weights["b"] = np.zeros((layers, neurons), self.dtype)
         self.weights: dict[str, Array] = weights
         self._flops_per_product = 2.0 * samples * sum(self.weights[name].size for name in self.couplings)
         self.half_weights = half_weights
@@ -175,7 +165,12 @@ class Chain:
         return {
             "W_in": (semi_orthogonal(rng, neurons, pixels) * spread).astype(self.dtype),
             "W_out": semi_orthogonal(rng, classes, neurons).astype(self.dtype),
+            "b": np.zeros((self.layout.layers, neurons), self.dtype),
         }
+
+    def _biases(self) -> Array:
+        """What drives the neurons without noise, as it broadcasts to (L, B, N)."""
+        return self.acting["b"][:, None]
 
     def _advance(self, columns: int) -> None:
         """Compute `_next_states` from `_states`."""
@@ -185,7 +180,7 @@ class Chain:
         """omega of the next tick; 1 is plain."""
         return 1.0
 
-    def _products_per_weight(self, nudged: bool) -> int:
+    def _products_per_weight(self, nudged: bool) -> float:
         """How many multiply-adds each weight of the couplings takes part in per tick and sample."""
         raise NotImplementedError
 
@@ -203,7 +198,7 @@ class Chain:
             self._disturbance.set_noise(self.value(name), self._seed)
             self.weights_changed()
         elif name == "noise":
-            self._drive[...] = self.acting["b"][:, None]
+            self._drive[...] = self._biases()
         elif name == "dynamics":
             self._lazy = None
 
@@ -224,7 +219,7 @@ class Chain:
             array[...] = 0
         if self._on_device is not None:
             self._on_device.host_changed()
-        self._drive[...] = self.acting["b"][:, None]
+        self._drive[...] = self._biases()
         self._lazy = None
         self._disturb()
         self.ticks = 0
@@ -265,7 +260,8 @@ class Chain:
         labels = logits.argmax(-1) if self._labels is None else self._labels
         error = np.full_like(logits, -1 / logits.shape[-1]) if steadily else -softmax(logits)
         error[np.arange(self.samples), labels] += 1
-        np.matmul(WEAK * error if steadily else error, self.acting["W_out"], out=self._aim)
+        W_out = self.acting["W_out"]
+        np.matmul(WEAK * error if steadily else error, W_out, out=self._aim[:, : W_out.shape[1]])
 
     @property
     def pull(self) -> float:
@@ -288,9 +284,8 @@ class Chain:
         if noise > 0:
             self._rng.standard_normal(out=self._noise, dtype=self.dtype)
             np.multiply(self._noise, noise, out=self._drive)
-            self._drive += self.acting["b"][:, None]
-            if self.ablated.any():
-                self._drive *= ~self.ablated[:, None]
+            self._drive += self._biases()
+            self._drive *= ~self._dead[:, None]
             self._stirred = True
         input_noise = self.value("input_noise")
         if input_noise > 0:
@@ -391,7 +386,8 @@ class Chain:
         state = self._states[-1][-1, :, 0]
         if self._on_device is not None and self._on_device.ahead:
             state = self._on_device.top()
-        read_out: Array = state @ self.acting["W_out"].T
+        W_out = self.acting["W_out"]
+        read_out: Array = state[:, : W_out.shape[1]] @ W_out.T
         return read_out
 
     def energy(self) -> NDArray[np.float64] | None:
@@ -441,13 +437,18 @@ class Chain:
         if self._on_device is not None:
             self._on_device.load_weights(self._device_weights())
         self._lazy = None
-        self._drive[...] = self.acting["b"][:, None]
+        self._drive[...] = self._biases()
         self._feed()
 
     @property
     def ablated(self) -> NDArray[np.bool_]:
         """The neurons that are cut out, (L, N)."""
         return self._disturbance.dead
+
+    @property
+    def _dead(self) -> NDArray[np.bool_]:
+        """The same in the order of the states."""
+        return self.ablated
 
     def severed(self, dead: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
         """Which weights are cut with the `dead` neurons (L, N), by name: all that they receive, hold and send."""
@@ -466,7 +467,7 @@ class Chain:
             raise ValueError(f"a lesion of shape {where.shape} does not fit {self.layout.layers} layers")
         self._fetch()
         self._disturbance.dead = self.ablated | where
-        layer, neuron = np.nonzero(self.ablated)
+        layer, neuron = np.nonzero(self._dead)
         for states in (self._states, self._next_states):
             states[0][layer, :, :, neuron] = 0
         if self._on_device is not None:

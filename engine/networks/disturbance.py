@@ -16,7 +16,7 @@ Array = NDArray[Any]
 Severed = Callable[[NDArray[np.bool_]], dict[str, NDArray[np.bool_]]]
 """From the dead neurons (L, N) to the weights that are cut with them, by name, each of its tensor's shape."""
 BIASES = ("b",)
-"""Tensors that weight noise leaves alone."""
+"""Tensors that weight noise leaves alone, also where each layer has its own ("l.b")."""
 
 
 class Disturbance:
@@ -56,8 +56,8 @@ class Disturbance:
 
     def _draw(self, weights: Mapping[str, Array]) -> None:
         rng = np.random.default_rng((self._seed, 6))
-        for name in sorted(set(weights) - set(BIASES)):
-            if name not in self._patterns:
+        for name in sorted(weights):
+            if name.split(".")[-1] not in BIASES and name not in self._patterns:
                 self._patterns[name] = rng.standard_normal(weights[name].shape, np.float32)
 
 

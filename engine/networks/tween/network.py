@@ -1,24 +1,22 @@
 """A tween chain as a network of the observatory: it lives in a world, and every tick is also a lesson.
 
 Red is the output, green its change since the last tick, blue the gap, target minus output. Layers have shapes of their
-own, so each lies in a tile as large as the largest needs: vectors row by row, sequences a step a row, the channels of
-an image side by side. A small layer is magnified: each output takes a square of places, as large as goes.
+own: `engine.tiles` says how they are laid out.
 """
 
 from __future__ import annotations
 
-import math
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.knobs import Knob, set_knob
-from engine.layout import Layout
 from engine.network import Observation
 from engine.networks.tween.chain import TweenChain
-from engine.networks.tween.layer import Array, Layer, Shape, ShapeError
+from engine.networks.tween.layer import Array, Layer, ShapeError
 from engine.networks.tween.links import Links, bottleneck, depth_barrier
+from engine.tiles import Tiles
 from engine.worlds.world import Scene, World
 from kernels import SUMS
 
@@ -52,17 +50,11 @@ class TweenNetwork:
         self.world = world
         world.latency = len(layers)
         self.dtype = self.chain.dtype
-        tiles = [tile_of(layer.shape) for layer in layers]
-        height, width = (max(tile[axis] for tile in tiles) for axis in (0, 1))
-        self.layout = Layout(len(layers), height, width)
-        self.places = np.stack([in_tile(layer.shape, (height, width)) for layer in layers])
-        """Which output lies where in its tile, int64 (layers, neurons); -1 where none does."""
+        tiles = Tiles([layer.shape for layer in layers])
+        self.layout, self.places, self.first, self.unused = tiles.layout, tiles.places, tiles.first, tiles.unused
+        self._hits, self._from = tiles.hits, tiles.numbers
         self._own = tween_knobs()
-        self.first = np.stack([first_places(places) for places in self.places])
-        """One place of every output, (layers, neurons of a tile)."""
         self._sums = np.zeros((len(layers), 1, SUMS))
-        self._hits: list[NDArray[np.int64]] = [np.flatnonzero(places >= 0) for places in self.places]
-        self._from = [places[hits] for places, hits in zip(self.places, self._hits, strict=True)]
         self._channels = np.zeros((3, self.layout.layers, self.layout.neurons), np.float32)
         self._fresh = False
         self._spent = 6.0 * sum(w.size for link in self.chain.links for w in link.weights.values())
@@ -140,11 +132,6 @@ class TweenNetwork:
         self._observe()
         activation, velocity, nudge = self._channels
         return activation, velocity, nudge
-
-    @property
-    def unused(self) -> NDArray[np.bool_]:
-        """Places of the tiles without an output, (layers, neurons)."""
-        return np.asarray(self.places < 0)
 
     def links(self) -> Links:
         """Budgets and gaps of the last tick."""
@@ -251,52 +238,3 @@ class TweenNetwork:
     def density(self) -> NDArray[np.float32] | None:
         """None come and go."""
         return None
-
-
-def tile_of(shape: Shape) -> Shape:
-    """Rows and columns that an output of this shape is shown in."""
-    if len(shape) == 2:
-        return shape
-    count = shape[0]
-    rows = next(r for r in range(math.isqrt(count), 0, -1) if count % r == 0)
-    if 3 * rows * rows < count:
-        rows = math.isqrt(count)
-    grid = rows, -(-count // rows)
-    return grid if len(shape) == 1 else (grid[0] * shape[1], grid[1] * shape[2])
-
-
-def laid_out(shape: Shape) -> NDArray[np.int64]:
-    """Which output lies at each place of a layer's tile; -1 for none."""
-    rows, columns = tile_of(shape)
-    numbers = np.arange(prod(shape)).reshape(shape)
-    if len(shape) == 2:
-        return numbers
-    places = np.full((rows, columns), -1)
-    if len(shape) == 1:
-        places.reshape(-1)[: shape[0]] = numbers
-        return places
-    _, height, width = shape
-    across = columns // width
-    for channel, picture in enumerate(numbers):
-        top, left = channel // across * height, channel % across * width
-        places[top : top + height, left : left + width] = picture
-    return places
-
-
-def in_tile(shape: Shape, size: tuple[int, int]) -> NDArray[np.int64]:
-    """Which output lies at each place of a tile of this size, (places,): magnified as far as goes, in the middle."""
-    small = laid_out(shape)
-    zoom = min(size[0] // small.shape[0], size[1] // small.shape[1])
-    large = small.repeat(zoom, 0).repeat(zoom, 1)
-    top, left = ((size[axis] - large.shape[axis]) // 2 for axis in (0, 1))
-    whole = np.full(size, -1)
-    whole[top : top + large.shape[0], left : left + large.shape[1]] = large
-    return whole.reshape(-1)
-
-
-def first_places(places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """The first place of every output."""
-    outputs, at = np.unique(places, return_index=True)
-    first = np.zeros(places.shape, bool)
-    first[at[outputs >= 0]] = True
-    return first
