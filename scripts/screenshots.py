@@ -31,10 +31,10 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
-    "tween-vision-motion": 2500,
+    "tween-vision-motion": 2500, "cube-32": 66,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
-half-way down a hundred layers, a chase, a digit that is followed."""
+half-way down a hundred layers, a chase, a digit that is followed, a nudge that has sunk half-way."""
 DREAMER = "deep-100"
 PAST = ("history", "deep-100", 1050, 652)
 """Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""

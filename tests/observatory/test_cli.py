@@ -178,7 +178,7 @@ def test_a_preset_file_of_ones_own(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["nowhere"], "no preset named 'nowhere'; there are: cube-28"),
+        (["nowhere"], "no preset named 'nowhere'; there are: conv-cifar"),
         (["gone.toml"], "gone.toml: cannot be read: No such file"),
         (["tiny", "--bogus"], "unrecognized arguments: --bogus"),
         (["tiny", "--backend", "abacus"], "unknown backend 'abacus'; there are: auto"),
