@@ -16,6 +16,7 @@ from volumes import volume_frame
 
 from engine.commands import Command
 from engine.frame import Frame
+from engine.history import History
 from engine.mailbox import Mailbox
 from engine.preset import load_preset
 from observatory.app import make_application
@@ -39,6 +40,7 @@ class StillEngine:
         self.mailbox: Mailbox[Frame] = Mailbox()
         self.errors: Mailbox[str] = Mailbox()
         self.news: Mailbox[str] = Mailbox()
+        self.history = History()
 
     def start(self) -> None:
         pass
