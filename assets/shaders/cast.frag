@@ -5,6 +5,7 @@ uniform float u_smooth;     // 1 to interpolate between voxels
 uniform float u_brightest;  // 1 to keep the strongest light of each colour on the line
 uniform float u_threshold;  // light of the nudge from which on a voxel is seen; negative for all
 uniform float u_opacity;    // optical depth of an edge full of bright voxels
+uniform vec2 u_weights;     // what red, and what green and blue count for it
 uniform float u_step;       // length of a step, in edges, where it is interpolated
 
 const int MOST = 512;
@@ -37,11 +38,12 @@ void main() {
             float rim = u_smooth < 0.5 ? 0.004 : EDGE;
             colour *= smoothstep(u_threshold - rim, u_threshold + rim, thought);
         }
-        float bright = max(max(colour.r, colour.g), colour.b);
         if (u_brightest > 0.5) {
             light = max(light, colour);
         } else {
-            float hidden = 1.0 - exp(-u_opacity * bright * bright * (next - at));
+            float other = max(colour.g, colour.b);
+            float density = max(u_weights.x * colour.r * colour.r, u_weights.y * other * other);
+            float hidden = 1.0 - exp(-u_opacity * density * (next - at));
             light += clear * hidden * colour;
             clear *= 1.0 - hidden;
         }

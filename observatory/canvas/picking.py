@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.frame import NOT_FINITE, Frame
 from observatory.canvas.colours import BLUE, GREEN, RED
 from observatory.canvas.orbit import Body, Floats
-from observatory.canvas.volume_scene import VolumeView, depth_of, shows_density
+from observatory.canvas.volume_scene import VolumeView, depth_of, shows_density, weights_of
 from observatory.view import Exposure, ViewSettings, lights
 from observatory.volume_view import AXES, Axis
 
@@ -50,14 +50,17 @@ def pick(
         return None
     slice_at, on_slice = _first_slice(cells, enters, stays, view.planes, eye, line)
     before = enters < slice_at
-    colours, thoughts = _colours(frame, settings, exposure, cells[before], shows_density(frame, view.settings))
+    synapses = shows_density(frame, view.settings)
+    colours, thoughts = _colours(frame, settings, exposure, cells[before], synapses)
     if view.settings.show == "clouds":
         colours = colours * (thoughts > view.settings.threshold)[:, None]
     bright = colours.max(axis=1)
     if view.settings.show == "brightest":
         given = bright * min(depth, 1.0)
     else:
-        hidden = 1 - np.exp(-depth * bright**2 * stays[before])
+        red, other = weights_of(frame, settings, exposure, synapses)
+        density = np.maximum(red * colours[:, 0] ** 2, other * colours[:, 1:].max(axis=1) ** 2)
+        hidden = 1 - np.exp(-depth * density * stays[before])
         clear = np.concatenate([[1.0], np.cumprod(1 - hidden)])[: len(hidden)]
         given = clear * hidden * bright
     best = int(given.argmax()) if len(given) else -1

@@ -19,7 +19,7 @@ from observatory.canvas.orbit import Body, Lens, Pane
 from observatory.canvas.shading import Look, Shading, delete_program, full_quad, source
 from observatory.canvas.strokes import Pen, Strokes
 from observatory.canvas.targets import PictureTarget, RoomyTarget
-from observatory.canvas.volume_scene import VolumeView, depth_of, shows_density
+from observatory.canvas.volume_scene import VolumeView, depth_of, shows_density, weights_of
 from observatory.view import Exposure, ViewSettings
 from observatory.volume_view import AXES
 
@@ -80,7 +80,9 @@ class VolumeRenderer:
         A frame is uploaded once, however often it is drawn.
         """
         objects = self._objects_for(view.layout)
-        self._shade(objects, frame, settings, exposure, shows_density(frame, view.settings))
+        synapses = shows_density(frame, view.settings)
+        self._shade(objects, frame, settings, exposure, synapses)
+        objects.cast["u_weights"] = weights_of(frame, settings, exposure, synapses)
         lens, body = view.lens, view.body
         about = lens.around(body.to_world(body.corners()))
         self._aim(objects, view, lens, about)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.frame import Frame
 from engine.layout import Layout
 from observatory.canvas.geometry import Size
 from observatory.canvas.orbit import Body, Lens, Orbit, Pane, panes_of
+from observatory.view import Exposure, ViewSettings, lights
 from observatory.volume_view import AXES, Axis, VolumeSettings
 
 _DEPTH = 70.0
 """Optical depth of an edge full of bright voxels at full opacity; it goes with the square."""
+
+_CLEAR = 0.06
+"""Mean square of the state's light from which on it is made clearer, so that a body full of it can be seen into."""
+_SAMPLE = 4096
+"""Voxels that are enough to tell how full of light a body is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,25 @@ def depth_of(settings: VolumeSettings) -> float:
 def shows_density(frame: Frame, settings: VolumeSettings) -> bool:
     """Whether synapses are shown; the light is where the network has no such number."""
     return settings.show == "density" and frame.density is not None
+
+
+def weights_of(frame: Frame, settings: ViewSettings, exposure: Exposure, density: bool) -> tuple[float, float]:
+    """What red, and what green and blue count for the optical depth, 0..1.
+
+    The state may fill the whole body and would hide what moves and what is nudged inside. So the fuller the body, the
+    clearer is red; synapses are treated alike, in every colour.
+    """
+    if density and frame.density is not None:
+        weight = _weight(_sample(frame.density) / max(float(frame.density.max()), 1e-30))
+        return weight, weight
+    state = np.nan_to_num(_sample(frame.activation))
+    values = np.stack([state, np.zeros_like(state), np.zeros_like(state)], axis=1)
+    return _weight(lights(values, settings, exposure)[:, 0]), 1.0
+
+
+def _sample(channel: NDArray[np.float32]) -> NDArray[np.float32]:
+    return channel.reshape(-1)[:: max(-(-channel.size // _SAMPLE), 1)]
+
+
+def _weight(light: NDArray[Any]) -> float:
+    return min(1.0, _CLEAR / max(float(np.square(light).mean()), 1e-30))

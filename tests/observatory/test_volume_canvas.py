@@ -336,9 +336,9 @@ def test_undocking_and_docking_keep_the_picture(canvas: VolumeCanvas, window: QM
         dock.setFloating(floating)
         qtbot.wait(100)
         with qtbot.waitSignal(canvas.native.frameSwapped):
-            canvas.show_frame(volume_frame(activation=np.ones((SIDE, SIDE, SIDE))))
+            canvas.show_frame(volume_frame(nudge=np.ones((SIDE, SIDE, SIDE))))
         picture = canvas.capture((320, 240))
-        assert (picture[..., 0] > 150).mean() > 0.15
+        assert (picture[..., 2] > 150).mean() > 0.15
 
 
 def test_gl_objects_go_with_their_context(canvas: VolumeCanvas, window: QMainWindow, qtbot: QtBot) -> None:

@@ -14,7 +14,7 @@ from engine.layout import Layout
 from observatory.canvas.lettering import word
 from observatory.canvas.orbit import BOOKMARKS, FARTHEST, HOME, NEAREST, Body, Lens, Orbit, Pane, panes_of
 from observatory.canvas.picking import pick, voxels_along
-from observatory.canvas.volume_scene import VolumeView
+from observatory.canvas.volume_scene import VolumeView, weights_of
 from observatory.view import Exposure
 from observatory.volume_view import VolumeSettings
 
@@ -146,6 +146,25 @@ def test_a_slice_before_the_light_is_found_first() -> None:
     view = VolumeView(frame.layout, Orbit(-90.0, 0.0, 4.0), VolumeSettings(slices=True, z=0.4), SIZE)
     middle = view.lens.pane.width / 2 + 9.0, SIZE[1] / 2 + 9.0
     assert pick(frame, manual(), Exposure(), view, middle) == (4, 4, 3)
+
+
+def test_the_fuller_a_body_the_clearer_is_its_state() -> None:
+    def weight(share: float, light: float, log: bool = False) -> float:
+        cube = np.zeros(20**3)
+        cube[:: round(1 / share)] = light
+        view = manual()
+        view.red.log = log
+        return weights_of(volume_frame(20, activation=cube.reshape(20, 20, 20)), view, Exposure(), False)[0]
+
+    assert weight(0.01, 1.0) == 1
+    assert weight(1.0, 0.1) == 1
+    assert 0.03 < weight(1.0, 1.0) < weight(1.0, 0.6) < weight(1.0, 0.3) < 1
+    assert weight(1.0, 0.1, log=True) < weight(1.0, 0.1)
+    dense = volume_frame(activation={}, density=np.full((8, 8, 8), 26.0))
+    assert weights_of(dense, manual(), Exposure(), True) == pytest.approx((weight(1.0, 1.0),) * 2)
+    assert weights_of(dense, manual(), Exposure(), False) == (1, 1)
+    broken = volume_frame(activation=np.full((8, 8, 8), np.nan))
+    assert weights_of(broken, manual(), Exposure(), False) == (1, 1)
 
 
 def test_slices_stay_within_the_body() -> None:

@@ -166,6 +166,20 @@ def test_a_full_volume_never_outshines_its_colours(canvas: VolumeCanvas, qtbot: 
     np.testing.assert_allclose(at(canvas, picture, (4, 4, 4), reach=20), expected, atol=TOLERANCE)
 
 
+def test_a_full_state_does_not_hide_what_happens_inside(canvas: VolumeCanvas, qtbot: QtBot) -> None:
+    canvas._volume.opacity = 0.5
+    inside = (4, 4, 4)
+    full, sparse = np.ones((SIDE, SIDE, SIDE)), np.zeros((SIDE, SIDE, SIDE))
+    calm = at(canvas, shown(canvas, volume_frame(activation=full), qtbot), inside)
+    nudged = at(canvas, shown(canvas, volume_frame(activation=full, nudge={inside: 1.0}), qtbot), inside)
+    assert nudged[2] - calm[2] > 50
+    assert calm[0] > 60
+    sparse[inside] = 1.0
+    alone = at(canvas, shown(canvas, volume_frame(activation=sparse), qtbot), inside)
+    hidden = 1 - np.exp(-depth_of(canvas._volume) * RED[0] ** 2 * chord(canvas, inside))
+    np.testing.assert_allclose(alone, over_page(colour(RED), hidden), atol=TOLERANCE)
+
+
 def test_a_volume_at_rest_is_clear(canvas: VolumeCanvas, qtbot: QtBot) -> None:
     for smooth in (False, True):
         canvas._volume.smooth = smooth
@@ -322,8 +336,8 @@ def test_switching_between_light_and_synapses_uploads_anew(canvas: VolumeCanvas,
 @pytest.mark.parametrize(("side", "smooth"), [(1, False), (2, True), (28, False), (48, True)])
 def test_every_size_is_shown_whole(canvas: VolumeCanvas, qtbot: QtBot, side: int, smooth: bool) -> None:
     canvas._volume.smooth = smooth
-    picture = shown(canvas, volume_frame(side, activation=np.ones((side, side, side))), qtbot)
-    lit = (picture[..., 0] > 100) & (picture[..., 2] < 60)
+    picture = shown(canvas, volume_frame(side, nudge=np.ones((side, side, side))), qtbot)
+    lit = (picture[..., 2] > 120) & (picture[..., 0] < 60)
     body = Body(canvas._frame.layout)  # type: ignore[union-attr]
     corners = canvas._view().lens.project(body.to_world(body.corners()))  # type: ignore[union-attr]
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)

@@ -16,10 +16,10 @@ from observatory.view import ViewSettings
 
 SIDE = 8
 Voxel = tuple[int, int, int]
-Values = Mapping[Voxel, float]
+Plan = Mapping[Voxel, float] | NDArray[Any]
 
 
-def volume_frame(side: int = SIDE, density: Values | None = None, **channels: Values | NDArray[Any]) -> Frame:
+def volume_frame(side: int = SIDE, density: Plan | None = None, **channels: Plan) -> Frame:
     """A cube at rest but for the voxels (x, y, z) given for activation, velocity, nudge or flags, or whole arrays."""
     planted: dict[str, Any] = {}
     for name, values in {**channels, **({} if density is None else {"density": density})}.items():
