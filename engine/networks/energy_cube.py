@@ -40,6 +40,7 @@ class EnergyCube(NeuralCube):
             "W_out": semi_orthogonal(rng, classes, self.layout.neurons).astype(self.dtype),
             "U": K[:, :BELOW].copy(),
             "R": K[:, BELOW:].copy(),
+            "b": np.zeros((self.side, self.layout.neurons), self.dtype),
         }
 
     @property

@@ -103,6 +103,7 @@ class NeuralCube(Chain):
             "W_out": semi_orthogonal(rng, classes, self.layout.neurons).astype(self.dtype),
             "U": (U * self.lattice.mask[:, :BELOW]).astype(self.dtype),
             "R": K[:, BELOW:].copy(),
+            "b": np.zeros((self.side, self.layout.neurons), self.dtype),
         }
 
     @property

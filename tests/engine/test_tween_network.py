@@ -13,9 +13,10 @@ from engine.commands import Ablate, Heal, Learn, Nudge, Reset, SelectSample, Set
 from engine.frame import UNUSED
 from engine.knobs import Knob
 from engine.networks.tween.layer import Shape, ShapeError
-from engine.networks.tween.network import TweenNetwork, first_places, in_tile, laid_out
+from engine.networks.tween.network import TweenNetwork
 from engine.preset import Preset, PresetError, load_preset, parse_preset
 from engine.session import Session
+from engine.tiles import first_places, in_tile, laid_out
 
 TWEENS = ["tween-100", "tween-attention", "tween-chase", "tween-parallel", "tween-vision-motion"]
 SHORT = ["tween-attention", "tween-chase", "tween-parallel", "tween-vision-motion"]
