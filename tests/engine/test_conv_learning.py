@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.build import build_network, load_data, plan_of
-from engine.data import digits, split
+from engine.build import build_network, load_data
+from engine.data import digits
 from engine.data.dataset import make_dataset
 from engine.learning.align import align, cosine
 from engine.learning.backprop_conv import gradient_of_conv_batch
@@ -17,7 +17,7 @@ from engine.learning.equilibrium import equilibrium_of
 from engine.learning.exact import NoFixedPointError, exact_gradients
 from engine.learning.from_ticks import tick_gradients
 from engine.learning.teachers import CONV_TICKS
-from engine.learning.train import Recipe, TrainingError, accuracy, equilibrium_for, first_weights, train
+from engine.learning.train import Recipe, TrainingError, equilibrium_for, train
 from engine.networks.conv.chain import ALIVE
 from engine.preset import load_preset, parse_preset
 from tests.engine.conv_cases import CLASSES, Equations, chain_of, settle, state_of
@@ -258,7 +258,7 @@ def test_training_that_was_interrupted_ends_with_the_same_bits(method, tmp_path)
 
 @pytest.mark.parametrize("method", ["feedback", "drifting", "ternary"])
 def test_methods_for_dense_couplings_are_refused_in_one_line(method):
-    with pytest.raises(TrainingError, match=f"tiny: the method {method} is made for dense couplings") as refused:
+    with pytest.raises(TrainingError, match=f"tiny: a conv learns by eqprop or .*, not {method}") as refused:
         train(tiny(), few(), Recipe(epochs=1, method=method))
     assert "\n" not in str(refused.value)
 
@@ -271,17 +271,6 @@ def test_what_a_ticking_network_reads_off_itself_is_aligned(dtype, least):
     assert found.hidden == 0
     assert found.min_cosine > least
     assert chain.dtype == np.dtype(dtype)
-
-
-def test_the_shipped_network_reads_digits():
-    preset = load_preset("conv-digits")
-    held_out = split(digits(), 0).test
-    weights = build_network(preset).state_dict()
-    fixed = equilibrium_for(preset, weights)
-    assert accuracy(fixed, digits(), held_out) >= 0.98
-    assert accuracy(equilibrium_for(preset, first_weights(preset)), digits(), held_out) < 0.3
-    assert max(fixed._recurrences.norms(weights).values()) < 1.002
-    assert plan_of(preset) is not None
 
 
 def test_another_seed_gives_other_weights():
