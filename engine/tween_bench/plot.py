@@ -37,7 +37,7 @@ def accuracy_chart(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
     figure.supylabel("accuracy", fontsize=9)
     figure.supxlabel("window of the run; the task is switched at the grey lines", fontsize=9)
     buffer = io.BytesIO()

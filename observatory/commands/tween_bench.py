@@ -22,7 +22,7 @@ _EXAMPLES = """\
 
 A network is FAMILY-LAYERS: dense, relu, conv2d, rnn, lstm or attention, 2 to 100 layers;
 with :regulated it sees the target's direction at one length. Every mode is tuned first, by
-as many settings. A full run takes about twenty minutes on four cores, --quick ten seconds.
+as many settings. A full run takes about half an hour of processor time, --quick ten seconds.
 """
 
 

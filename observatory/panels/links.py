@@ -152,7 +152,7 @@ class LinksPanel(QWidget):
         else:
             weakest = links.bottleneck
             lowest = f"{links.names[weakest - 1]} {links.budget[weakest - 1]:.3f}"
-            title = f"bottleneck: layer {weakest}, {lowest}  ·  gaps: {_spans(_PENS, ('layer 1', 'middle', 'last'))}"
+            title = f"bottleneck: {weakest} {lowest} · gap: {_spans(_PENS, ('first', 'middle', 'last'))}"
         if title != self.title:
             self.title = title
             set_title(self.plot, title)

@@ -247,16 +247,20 @@ def test_without_latency_a_dense_chain_of_three_is_right_nine_times_in_ten_in_ev
     assert min(part.mean() for part in np.array_split(right, 3)) > 0.9
 
 
-def test_a_chain_turns_round_after_the_second_switch_before_backpropagation_does() -> None:
-    """Dense-9L, each with its tuned settings (benchmarks/results/tween.md); ticks, mean over games."""
+STEPPED = {"dense-3": Settings(0.02, momentum=0.0), "dense-9": Settings(0.02, momentum=0.0)}
+BATCHES = {"dense-3": Settings(0.2, momentum=0.0, interval=5), "dense-9": Settings(0.05, momentum=0.0, interval=5)}
+
+
+@pytest.mark.parametrize("net", ["dense-3", "dense-9"])
+def test_a_chain_turns_round_after_the_second_switch_before_backpropagation_does(net: str) -> None:
+    """Rivals with their tuned settings (benchmarks/results/tween.md), the chain with those of dense-9; ticks."""
     tuned: dict[Mode, Settings] = {
-        "stc": Settings(0.1, momentum=0.0),
-        "stepped": Settings(0.1, momentum=0.0, aligned=True),
-        "backprop": Settings(0.1, momentum=0.0, interval=5),
-    }
+        "stc": Settings(0.1, momentum=0.0), "stepped": STEPPED[net], "backprop": BATCHES[net]
+    }  # fmt: skip
     needed = {
-        mode: recovery(play("dense-9", mode, settings, lanes=2 * LANES, seed=SEED)[2000:]).mean()
-        for mode, settings in tuned.items()
+        mode: recovery(play(net, mode, settings, lanes=2 * LANES, seed=SEED)[2000:]) for mode, settings in tuned.items()
     }
-    print(needed)
-    assert needed["stc"] < 0.7 * min(needed["stepped"], needed["backprop"])
+    print({mode: (float(ticks.mean()), float(np.median(ticks))) for mode, ticks in needed.items()})
+    for rival in ("stepped", "backprop"):
+        assert needed["stc"].mean() < needed[rival].mean()
+        assert np.median(needed["stc"]) < np.median(needed[rival])

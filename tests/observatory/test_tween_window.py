@@ -112,7 +112,7 @@ def test_links_trace_three_gaps_and_name_the_bottleneck(qtbot: QtBot) -> None:
     panel.redraw(living(LENGTH + 5))
     assert [round(curve.getOriginalDataset()[1][-1], 3) for curve in panel.curves] == [-3, -2, -1]
     assert len(panel.curves[0].getOriginalDataset()[0]) == LENGTH
-    assert panel.title.startswith("bottleneck: layer 2, lstm 0.400")
+    assert panel.title.startswith("bottleneck: 2 lstm 0.400")
     panel.observe(fake_frame(epoch=1))
     panel.redraw(fake_frame(epoch=1))
     assert panel.title == "only tween chains have links"
