@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["OBSERVATORY_CONFIG_DIR"] = tempfile.mkdtemp(prefix="observatory-screenshots-")
@@ -31,10 +32,13 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
-    "tween-vision-motion": 2500, "cube-32": 66,
+    "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
-half-way down a hundred layers, a chase, a digit that is followed, a nudge that has sunk half-way."""
+half-way down a hundred layers, a chase, a digit that is followed; in cubes a nudge that has come down, a front on its
+way up, a nudge that has sunk half-way."""
+VOLUMES: dict[str, dict[str, Any]] = {"cube-28": {"slices": True, "x": 0.6}}
+"""How a volume is looked at, where that is not the usual way."""
 DREAMER = "deep-100"
 PAST = ("history", "deep-100", 1050, 652)
 """Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""
@@ -53,7 +57,7 @@ def turn(application: QApplication) -> None:
 def take(application: QApplication, name: str, preset_name: str, ticks: int, past: int | None = None) -> bool:
     """Stop a preset after so many ticks, look back to one of them, and save the window; whether it got there."""
     preset = load_preset(preset_name)
-    window = Window(EngineThread(preset), preset, Settings())
+    window = Window(EngineThread(preset), preset, Settings(volume=VOLUMES.get(name, {})))
     window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
     window.resize(*SIZE)
     window.show()
