@@ -28,8 +28,8 @@ from typing import Any
 from numba import njit
 
 from kernels import TINY
-from kernels.cpu import bounded, combine, furthest, half_difference, observe
-from kernels.tanh import tanh_of
+from kernels.cpu import bounded, combine, displaced, furthest, half_difference, observe
+from kernels.tanh import tanh_in_place, tanh_of
 from kernels.walk import FAST
 
 
@@ -266,7 +266,7 @@ def hopfield_tick(
     """
     layers, samples, _, neurons = s.shape
     kind = s.dtype.type
-    half_gain, one, tiny = kind(sigma / 2), kind(1), kind(TINY)
+    half_gain = kind(sigma / 2)
     work = 0
     skipped[...] = 1
     fresh, push, unmarked, change = scratch[0], scratch[1], scratch[3], scratch[4]
@@ -324,12 +324,10 @@ def hopfield_tick(
                     if top:
                         drawn += force[b, i] if c == 1 else -force[b, i]
                     push[i] = leverage * drawn
-                tanh_of(push, push)
-                for i in range(neurons):
-                    free = s[k, b, 0, i]
-                    fresh[i] = (one - free * free) * push[i] / max(one + free * push[i], tiny)
-                nudged = max(nudged, furthest(fresh, s[k, b, c]))
-                s[k, b, c, :] = fresh
+                tanh_in_place(push)
+                displaced(s[k, b, 0], push)
+                nudged = max(nudged, furthest(push, s[k, b, c]))
+                s[k, b, c, :] = push
             was[2] = nudged != 0
             sums[k, b, 2] = half_difference(s[k, b, 1], s[k, b, 2])
             sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan
