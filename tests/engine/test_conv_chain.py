@@ -184,11 +184,11 @@ def test_maps_are_shown_side_by_side_in_tiles_and_nothing_is_lost(rng):
         state = chain.columns()[0][k, 1, 0, : layer.neurons].reshape(layer.shape)
         tile = shown[k].reshape(chain.layout.height, chain.layout.width)
         channels, height, width = layer.shape
-        across = {3: 3, 4: 2}[channels]
-        high, wide = -(-channels // across) * height, across * width
+        across = {3: 3, 4: 2}[channels]  # three in a row, two by two
+        high, wide = -(-channels // across) * (height + 1) - 1, across * (width + 1) - 1
         upper, outer = (chain.layout.height - high) // 2, (chain.layout.width - wide) // 2
         for c in range(channels):
-            top, left = upper + c // across * height, outer + c % across * width
+            top, left = upper + c // across * (height + 1), outer + c % across * (width + 1)
             np.testing.assert_array_equal(tile[top : top + height, left : left + width], state[c])
         assert (~chain.unused[k]).sum() == layer.neurons
         assert not shown[k][chain.unused[k]].any()

@@ -96,7 +96,7 @@ def test_a_backend_that_cannot_is_refused_and_auto_finds_another(monkeypatch):
     monkeypatch.setattr("engine.build.load_backend", lambda name: fake)
     chain = build_network(parse())
     assert chain.backend in ("numba", "numpy")
-    assert "no kernel for a conv" in chain.backend_reason
+    assert "no kernel for a conv chain" in chain.backend_reason
     with pytest.raises(BackendError, match="cannot compute mine"):
         build_network(parse(), "cuda")
 
