@@ -40,6 +40,7 @@ class Preset(BaseModel):
     world: Literal["chase", "motion", "still", "rows"] | None = None
     chain: list[LayerTable] = Field(default_factory=list)
     conv: list[ConvTable] = Field(default_factory=list)
+    stream: Literal["bar", "sine", "digits", "cues"] | None = None
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
@@ -118,6 +119,12 @@ class Preset(BaseModel):
             raise ValueError("a conv network, and no other, needs layers ([[conv]] tables)")
         if self.network == "conv" and self.weights is not None:
             raise ValueError("kernels of a conv network are too few to be worth half precision (leave weights out)")
+        return self
+
+    @model_validator(mode="after")
+    def _a_stream_has_no_phases(self) -> Preset:
+        if self.stream is not None and (self.network == "tween" or self.mode != "clocked"):
+            raise ValueError("a stream is for a network without a world, and a network that follows it has no mode")
         return self
 
     @model_validator(mode="after")
