@@ -17,6 +17,7 @@ from engine.networks.hopfield_chain import HopfieldChain
 from engine.networks.neural_cube import NeuralCube
 from engine.networks.recursive_chain import RecursiveChain
 from engine.preset import Preset, PresetError
+from engine.streams import Stream, build_stream
 from engine.trits import unpacked
 from engine.weights import read_weights
 from kernels.backends import AUTO, BackendError, load_backend
@@ -31,6 +32,16 @@ def load_data(preset: Preset) -> Dataset:
         return load_dataset(preset.data, preset.folder)
     except DataError as error:
         raise PresetError(f"{preset.name}: data: {error}") from None
+
+
+def stream_of(preset: Preset) -> Stream | None:
+    """What a preset's network listens to, None if it looks at single pictures. Raises PresetError."""
+    if preset.stream is None:
+        return None
+    try:
+        return build_stream(preset.stream, load_data(preset), preset.sample, preset.seed)
+    except DataError as error:
+        raise PresetError(f"{preset.name}: stream: {error}") from None
 
 
 def plan_of(preset: Preset) -> Plan | None:

@@ -14,9 +14,10 @@ from engine.layout import Layout
 from engine.learning.live import Progress
 from engine.networks.tween.links import Links
 from engine.oracle.readout import Decision
+from engine.rhythm import Rhythm
 from engine.worlds.world import Scene
 
-Phase = Literal["free", "nudged", "hold", "persistent", "dream", "streaming"]
+Phase = Literal["free", "nudged", "hold", "persistent", "dream", "streaming", "listening"]
 
 SATURATED = 1
 """Flag bit: |activation| is above 0.97."""
@@ -68,6 +69,8 @@ class Metrics:
     ticks_per_second: float
     probabilities: NDArray[np.float32]
     """Class probabilities of the free copy, float32 (classes,)."""
+    entrainment: float | None = None
+    """max |x(t) - x(t - T)| under a stream of period T, once a period has passed."""
     spectral_radius: float | None = None
     """Largest |eigenvalue| of the Jacobian where the free state came to rest, only of a network that measures it."""
 
@@ -110,10 +113,12 @@ class Frame:
     epoch: int = field(default=0)
     """Counts presets loaded and resets; traces start afresh when it changes."""
     decision: Decision | None = None
-    """The settling clock: where the race of the competitive read-out stands; None for a tween chain."""
+    """The settling clock: where the race of the competitive read-out stands; None for what never rests."""
     links: Links | None = None
     """Link budgets and gaps, only of a tween chain."""
     scene: Scene | None = None
     """The world that the network lives in, only of a tween chain."""
     density: NDArray[np.float32] | None = None
     """Synapses per voxel, float32 (layers, neurons), only where synapses grow and die."""
+    rhythm: Rhythm | None = None
+    """How the network follows its stream, None without one."""

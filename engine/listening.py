@@ -26,6 +26,8 @@ class Listening(Streaming):
     Where the stream tells no class the nudge pulls towards what the network itself finds most likely.
     """
 
+    phase = "listening"
+
     def __init__(self, network: Network, nudge: bool, stream: Stream, seed: int) -> None:
         self.stream = stream
         self._meter = RhythmMeter(network.layout.layers, network.layout.neurons, seed)
@@ -38,6 +40,11 @@ class Listening(Streaming):
     def entrainment(self) -> float | None:
         """max |x(t) - x(t - T)| of the last tick; None before a period has passed, and where there is none."""
         return self._meter.entrainment
+
+    @property
+    def apart(self) -> float:
+        """The same, infinite where it is not known."""
+        return math.inf if self.entrainment is None else self.entrainment
 
     def rhythm(self) -> Rhythm:
         """Path, section and entrainment, copied out."""
@@ -54,6 +61,5 @@ class Listening(Streaming):
         super().tick(network, knobs)
         self._meter.observe(network.channels(0)[0], self.stream.period(knobs))
         if "tolerance" in knobs:
-            apart = math.inf if self.entrainment is None else self.entrainment
-            self.relaxing.observe(np.array([apart]), knobs["tolerance"].value)
+            self.relaxing.observe(np.array([self.apart]), knobs["tolerance"].value)
         return False

@@ -20,6 +20,12 @@ def _finite_or_none(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def _mode(session: Session) -> str:
+    if session.phase == "listening":
+        return session.phase
+    return "persistent" if session.knobs["persistent"].value else "clocked"
+
+
 def probe(
     preset: Preset,
     overrides: Mapping[str, float | str] | None = None,
@@ -31,7 +37,8 @@ def probe(
 
     Numbers that do not exist (never settled, top layer without a nudge, not finite) are None. `credit_ratio` is the
     RMS nudge of layer 1 over that of layer L; `ticks_per_second` leaves compilation out. A cube also has `voxels`.
-    Raises PresetError, KnobError, BackendError.
+    A network that follows a stream does so for twice `max_ticks`; then `t_relax` is when it was entrained.
+    Raises PresetError, KnobError, BackendError, ValueError for a sample where none can be chosen.
     """
     if not 1 <= max_ticks <= LONGEST_PHASE:
         raise ValueError(f"max_ticks = {max_ticks} is outside its range 1 to {LONGEST_PHASE}")
@@ -40,10 +47,12 @@ def probe(
         session.network.tick(nudged)
     session.apply(Reset())
     limits = {"t_free": max_ticks, "t_nudge": max_ticks, "hold": 0, "advance": 0, "persistent": 0}
-    asked: dict[str, float | str] = {**limits, **(overrides or {})}
+    asked: dict[str, float | str] = {name: value for name, value in limits.items() if name in session.knobs}
+    asked.update(overrides or {})
     for name, value in asked.items():
         session.apply(SetParameter(name, value))
-    session.apply(SelectSample(preset.sample if sample is None else sample))
+    if sample is not None or preset.stream is None:
+        session.apply(SelectSample(preset.sample if sample is None else sample))
     started = time.perf_counter()
     while session.phase == "free" and not session.done:
         session.tick()
@@ -54,7 +63,7 @@ def probe(
     frame = session.frame()
     end = frame.metrics
     network = session.network
-    free = end if end.phase == "persistent" else settled
+    free = end if end.phase in ("persistent", "listening") else settled
     top, bottom = float(end.rms_nudge[-1]), float(end.rms_nudge[0])
     return {
         "preset": preset.name,
@@ -64,7 +73,7 @@ def probe(
         **({"voxels": preset.layers * preset.neurons} if frame.layout.volume else {}),
         "backend": session.backend,
         "dtype": preset.dtype,
-        "mode": "persistent" if session.knobs["persistent"].value else "clocked",
+        "mode": _mode(session),
         "sigma": session.knobs["sigma"].value,
         "dynamics": session.knobs["dynamics"].choice if "dynamics" in session.knobs else PLAIN,
         "beta": session.knobs["beta"].value,
@@ -73,6 +82,7 @@ def probe(
         "settled": end.t_relax is not None,
         "t_relax": end.t_relax,
         "t_nudge": end.t_nudge,
+        "entrainment": _finite_or_none(end.entrainment),
         "d_nudge": end.d_nudge,
         "nudge_floor": _finite_or_none(end.nudge_floor),
         "nudge_rms": [_finite_or_none(float(value)) for value in end.rms_nudge],

@@ -8,7 +8,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.build import build_network, load_data
+from engine.build import build_network, load_data, stream_of
 from engine.commands import (
     Ablate,
     AblateRegion,
@@ -34,6 +34,7 @@ from engine.frame import ABLATED, NOT_FINITE, OSCILLATING, SATURATED, SKIPPED, U
 from engine.homeostasis import Homeostat, homeostasis_knobs
 from engine.knobs import Knob, KnobError, set_knob
 from engine.learning.live import LiveLearning
+from engine.listening import Listening, listening_knobs
 from engine.metrics import credit_decay, nudge_depth
 from engine.network import Network
 from engine.networks.chain import Chain, softmax
@@ -71,7 +72,10 @@ class Session:
     def _load(self, preset: Preset) -> None:
         network = build_network(preset, self._backend_wanted)
         phases: dict[str, Knob] = {}
-        if isinstance(network, Chain):
+        stream = stream_of(preset)
+        if stream is not None:
+            phases = listening_knobs(stream)
+        elif isinstance(network, Chain):
             phases = phase_knobs() | homeostasis_knobs()
             set_knob(phases, "persistent", float(preset.mode == "persistent"))
         for name, value in preset.knobs.items():
@@ -90,13 +94,14 @@ class Session:
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
+        self._stream, self._listening = stream, None
         self._phase_knobs = phases
         self._data = load_data(preset)
         self.throttle = preset.ticks_per_second
         self._label: int | None = None
         self._sample: int | None = None
         self._image: NDArray[np.float32] = np.zeros(self._data.shape, np.float32)
-        if not isinstance(network, TweenNetwork):
+        if not isinstance(network, TweenNetwork) and stream is None:
             self._clamp_sample(preset.sample)
         self._start_afresh()
 
@@ -138,7 +143,8 @@ class Session:
         self._epoch += 1
         self.homeostat = Homeostat(self.network.layout.layers, self.network.dtype)
         """What regulates sigma while the knob `homeostasis` is on; an experiment may put another one here."""
-        self._readout = None if isinstance(self.network, TweenNetwork) else ReadOut(self.network)
+        settles = self._stream is None and not isinstance(self.network, TweenNetwork)
+        self._readout = ReadOut(self.network) if settles else None
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
         self._radius: float | None = None
@@ -149,6 +155,9 @@ class Session:
     def _new_schedule(self) -> Schedule:
         if isinstance(self.network, TweenNetwork):
             return Streaming(self.network, self._nudge)
+        if self._stream is not None:
+            self._listening = Listening(self.network, self._nudge, self._stream, self.preset.seed)
+            return self._listening
         if self._dreaming is not None:
             self._dreaming = self._new_dream()
             return self._dreaming
@@ -162,7 +171,9 @@ class Session:
 
     @property
     def _picture(self) -> NDArray[np.float32]:
-        """What the network is shown: what was clamped, or what it dreams."""
+        """What the network is shown: what was clamped, what it hears, or what it dreams."""
+        if self._listening is not None and self._listening.heard is not None:
+            return self._data.decode(self._listening.heard.x)
         return self._image if self._dreaming is None else self._dreaming.pictures[0]
 
     def _settle_anew(self) -> None:
@@ -182,6 +193,7 @@ class Session:
         self._sample = index
 
     def _clamp(self, image: NDArray[np.float32], label: int | None) -> None:
+        self._refuse_under_a_stream("its input and its target cannot be chosen")
         shape = self._data.shape
         if image.shape != shape:
             raise ValueError(f"a picture of {' x '.join(map(str, shape))} pixels is needed, got shape {image.shape}")
@@ -191,6 +203,10 @@ class Session:
             self._dreaming.dream_from(x)
         self._image = np.array(image, np.float32)
         self._label = label
+
+    def _refuse_under_a_stream(self, why: str) -> None:
+        if self._stream is not None:
+            raise ValueError(f"this network follows the stream {self._stream.kind}; {why}")
 
     def apply(self, command: Command) -> str:
         """Carry out one command; news for the person, mostly none.
@@ -283,7 +299,7 @@ class Session:
         if self._readout is not None:
             self._readout.tick()
         rested = self._schedule.relaxing.of_batch is not None or self._schedule.phase in ("nudged", "hold")
-        if self._radius is None and rested:
+        if self._radius is None and rested and self._stream is None:
             self._radius = self.network.spectral_radius()
         if self._learning is not None:
             self._learn_from(self._learning, phase)
@@ -310,6 +326,7 @@ class Session:
 
     def _dream(self, on: bool) -> str:
         """Let the clamped picture go, or hold what is dreamt as the input."""
+        self._refuse_under_a_stream("it cannot dream")
         learned = self._learning is not None
         if on:
             self._schedule = self._dreaming = self._new_dream()
@@ -324,7 +341,9 @@ class Session:
     def _learn(self, on: bool) -> None:
         if not on:
             self._learning = None
-        elif self._dreaming is not None:
+            return
+        self._refuse_under_a_stream("it does not learn live")
+        if self._dreaming is not None:
             raise ValueError("the network dreams, and a dream teaches nothing; end the dream first")
         elif self._learning is None:
             if not isinstance(self.network, Chain):
@@ -376,10 +395,14 @@ class Session:
         depth = nudge_depth(rms_nudge, schedule.floor)
         energy = network.energy()
         velocity_max = float(seen.velocity_max[0])
+        listening = self._listening
+        heard = None if listening is None else listening.heard
+        moves = velocity_max if listening is None else listening.apart
         metrics = Metrics(
             phase=schedule.phase,
             phase_ticks=schedule.phase_ticks,
-            settled=bool(lives is None and velocity_max < self.knobs["tolerance"].value and network.ticks > 0),
+            settled=bool(lives is None and network.ticks > 0 and "tolerance" in self.knobs
+                         and moves < self.knobs["tolerance"].value),
             t_relax=schedule.relaxing.of_batch,
             t_nudge=schedule.nudging.of_batch,
             d_nudge=depth,
@@ -399,6 +422,7 @@ class Session:
             ticks_per_second=self._measured_speed(),
             probabilities=_probabilities(network),
             spectral_radius=self._radius,
+            entrainment=None if listening is None else listening.entrainment,
         )
         scene = None if lives is None else lives.scene()
         return Frame(
@@ -413,7 +437,7 @@ class Session:
             knobs=self.knobs,
             sample=self._sample if self._dreaming is None else None,
             image=self._picture if scene is None else scene.picture,
-            label=self._label,
+            label=self._label if heard is None else heard.label,
             paused=self.paused,
             nudging=self._nudge,
             dreaming=self._dreaming is not None,
@@ -427,6 +451,7 @@ class Session:
             links=None if lives is None else lives.links(),
             scene=scene,
             density=network.density(),
+            rhythm=None if listening is None else listening.rhythm(),
         )
 
 

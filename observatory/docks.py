@@ -20,13 +20,20 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Channels", RIGHT, 130),
     ("Volume", RIGHT, 130),
     ("Traces", BOTTOM, 440),
+    ("Rhythm", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
     ("Links", BOTTOM, 340),
 )
 """Title, side and default length along that side in pixels."""
 
-TABBED = {"World": "Input", "Volume": "Channels", "Alignment": "Nudge profile", "Links": "Nudge profile"}
+TABBED = {
+    "World": "Input",
+    "Volume": "Channels",
+    "Rhythm": "Traces",
+    "Alignment": "Nudge profile",
+    "Links": "Nudge profile",
+}
 """Docks that lie behind another one as a tab."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}

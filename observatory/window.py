@@ -54,6 +54,7 @@ from observatory.panels.links import LinksPanel
 from observatory.panels.past_frame import PastFrame
 from observatory.panels.presets import PresetsPanel
 from observatory.panels.profile import ProfilePanel
+from observatory.panels.rhythm import RhythmPanel
 from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
@@ -160,6 +161,7 @@ class Window(QMainWindow):
         self.channels = ChannelsPanel(self.view)
         self.volume_panel = VolumePanel(self.volume_view)
         self.traces = TracesPanel()
+        self.rhythm = RhythmPanel()
         self.profile = ProfilePanel()
         self.links = LinksPanel()
         self.world = WorldPanel()
@@ -175,6 +177,7 @@ class Window(QMainWindow):
                 "Channels": self.channels,
                 "Volume": self.volume_panel,
                 "Traces": self.traces,
+                "Rhythm": self.rhythm,
                 "Nudge profile": self.profile,
                 "Links": self.links,
                 "Alignment": self.alignment_panel,
@@ -267,6 +270,8 @@ class Window(QMainWindow):
                 self._redraw_past_traces(frame)
             else:
                 self.traces.redraw()
+        if self.docks.visible("Rhythm"):
+            self.rhythm.redraw(frame)
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
         if self.docks.visible("Links"):
@@ -311,6 +316,7 @@ class Window(QMainWindow):
         if "tween" in (preset.network, self.preset.network):
             self.docks.bring_up(LIVING if preset.network == "tween" else SETTLING)
         self.preset = preset
+        self.docks.offer("Rhythm", preset.stream is not None)
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")

@@ -82,8 +82,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         "backend": f"{report['backend']}, {report['dtype']}",
         "sigma, beta": f"{report['sigma']:g}, {report['beta']:g}",
         **({"spectral radius": _number(radius)} if (radius := report["spectral_radius"]) is not None else {}),
-        "settled": _after(report["t_relax"]),
-        "nudge settled": _after(report["t_nudge"]),
+        **_settling(report),
         "nudge reaches": f"{report['d_nudge']} of {report['layers']} layers",
         "nudge RMS": _profile(report["nudge_rms"]),
         "credit ratio": f"{_number(report['credit_ratio'])} (layer 1 over layer {report['layers']})",
@@ -116,6 +115,13 @@ def print_trial(report: Mapping[str, Any]) -> None:
 
 def _voxels(report: Mapping[str, Any]) -> str:
     return f", {report['voxels']} voxels" if "voxels" in report else ""
+
+
+def _settling(report: Mapping[str, Any]) -> dict[str, str]:
+    if report["mode"] == "listening":
+        apart = report["entrainment"]
+        return {"entrained": _after(report["t_relax"]), "a period apart": _number(apart)}
+    return {"settled": _after(report["t_relax"]), "nudge settled": _after(report["t_nudge"])}
 
 
 def _after(ticks: int | None) -> str:

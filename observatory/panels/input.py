@@ -69,9 +69,13 @@ class InputPanel(QWidget):
         self.spin.valueChanged.connect(self.choose)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
-        buttons.addWidget(_button("previous", "Previous sample (Left)", self.previous), 1)
-        buttons.addWidget(_button("random", "A sample picked at random (D)", self.random), 1)
-        buttons.addWidget(_button("next", "Next sample (Right)", self.next), 1)
+        self.steps = [
+            _button("previous", "Previous sample (Left)", self.previous),
+            _button("random", "A sample picked at random (D)", self.random),
+            _button("next", "Next sample (Right)", self.next),
+        ]
+        for step in self.steps:
+            buttons.addWidget(step, 1)
         side = QVBoxLayout()
         side.setSpacing(6)
         self.heading = _quiet(SHOWN)
@@ -88,16 +92,16 @@ class InputPanel(QWidget):
         self.brush.setToolTip("Brush width")
         self.brush.setAccessibleName("brush width")
         self.brush.valueChanged.connect(self._set_brush)
-        clear = QPushButton(icon("clear"), "Clear")
-        clear.setToolTip("Clear the pad (C)")
-        clear.clicked.connect(self.pad.clear)
+        self.clear = QPushButton(icon("clear"), "Clear")
+        self.clear.setToolTip("Clear the pad (C)")
+        self.clear.clicked.connect(self.pad.clear)
         side = QVBoxLayout()
         side.setSpacing(6)
         side.addWidget(_quiet("draw"))
         side.addStretch(1)
         side.addWidget(_quiet("brush"))
         side.addWidget(self.brush)
-        side.addWidget(clear)
+        side.addWidget(self.clear)
         return _beside(self.pad, side)
 
     def _target_line(self) -> QHBoxLayout:
@@ -157,6 +161,10 @@ class InputPanel(QWidget):
             self._caption("what it sees" if frame.label is None else self._named(frame.label))
             self._sent, self._made = None, "dreamt"
             return
+        self._let_choose(frame.rhythm is None)
+        if frame.rhythm is not None:
+            self._caption(frame.rhythm.stream if frame.label is None else self._named(frame.label))
+            return
         if frame.sample is None:
             self._caption(self._made)
             return
@@ -168,6 +176,11 @@ class InputPanel(QWidget):
         if not self.spin.hasFocus():
             with QSignalBlocker(self.spin):
                 self.spin.setValue(frame.sample)
+
+    def _let_choose(self, on: bool) -> None:
+        """Nothing can be chosen or drawn for a network that follows a stream."""
+        for part in (self.spin, *self.steps, self.pad, self.brush, self.clear, self.target):
+            part.setEnabled(on)
 
     def choose(self, index: int) -> None:
         """Ask for a sample, counted modulo the size of the data set."""

@@ -23,7 +23,7 @@ _LEGEND = (QColor(236, 64, 54), QColor(60, 226, 110), QColor(84, 134, 255))
 _SETTLING, _STREAMING = ("state", "change", "nudge / credit"), ("activation", "change", "gap")
 _PHASES = {
     "free": "free phase", "nudged": "nudged phase", "hold": "at rest", "persistent": "all phases at once",
-    "dream": "dreaming", "streaming": "learning at every tick",
+    "dream": "dreaming", "streaming": "learning at every tick", "listening": "following a stream",
 }  # fmt: skip
 
 
