@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from engine.frame import Phase
 from engine.knobs import Knob
 from engine.network import Network
 from engine.phases import Streaming
@@ -26,7 +27,7 @@ class Listening(Streaming):
     Where the stream tells no class the nudge pulls towards what the network itself finds most likely.
     """
 
-    phase = "listening"
+    phase: Phase = "listening"
 
     def __init__(self, network: Network, nudge: bool, stream: Stream, seed: int) -> None:
         self.stream = stream

@@ -94,7 +94,8 @@ class Session:
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
-        self._stream, self._listening = stream, None
+        self._stream = stream
+        self._listening: Listening | None = None
         self._phase_knobs = phases
         self._data = load_data(preset)
         self.throttle = preset.ticks_per_second
@@ -401,8 +402,12 @@ class Session:
         metrics = Metrics(
             phase=schedule.phase,
             phase_ticks=schedule.phase_ticks,
-            settled=bool(lives is None and network.ticks > 0 and "tolerance" in self.knobs
-                         and moves < self.knobs["tolerance"].value),
+            settled=bool(
+                lives is None
+                and network.ticks > 0
+                and "tolerance" in self.knobs
+                and moves < self.knobs["tolerance"].value
+            ),
             t_relax=schedule.relaxing.of_batch,
             t_nudge=schedule.nudging.of_batch,
             d_nudge=depth,

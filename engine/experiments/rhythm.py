@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from engine.build import build_network, load_data, stream_of
 from engine.experiments.curves import over_seeds
 from engine.experiments.reader import ideal_reader, trained_reader
-from engine.learning.recall import CueRecipe, chain_for, last_cues, learn_cues, recalled, sequences
+from engine.learning.recall import CueRecipe, last_cues, learn_cues, recalled, sequences
 from engine.networks.chain import Chain
 from engine.preset import Preset
 from engine.streams.cues import CUES, NOTHING
 
 TITLE = "Rhythm: entrainment and memory"
 QUESTION = (
-    "Below which sigma does a chain answer a periodic input with one periodic response, whatever it began with? And can "
-    "a chain without any buffer tell which of two rare cues came last, 10, 100 and 1,000 noisy pictures long, with one "
-    "set of weights? Controls: two starts, readers of the last picture and of the last ten, a chain that contracts, and "
-    "a teacher who tells classes at random."
+    "Below which sigma does a chain answer a periodic input with one response, whatever it began with? And can a chain "
+    "without any buffer tell which of two rare cues came last, in sequences of 10, 100 and 1,000 noisy pictures, with "
+    "one set of weights? Controls: two starts, readers of the last picture and of the last ten, a chain that contracts, "
+    "and a teacher who tells classes at random."
 )
 SIGMAS = (0.5, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.5, 2.0)
 GAINS = (0.1, 0.25, 0.5)
@@ -46,7 +46,7 @@ LANES = 256
 def jobs(quick: bool) -> list[dict[str, Any]]:
     """Entrainment by network, stream and seed; resonance by seed; memory by method and seed."""
     seeds = 1 if quick else 3
-    pictures = 300 if quick else CueRecipe.pictures
+    pictures = 300 if quick else CueRecipe().pictures
     found: list[dict[str, Any]] = []
     for seed in range(seeds):
         found += [
@@ -57,7 +57,7 @@ def jobs(quick: bool) -> list[dict[str, Any]]:
             for network in ("recursive", "hopfield")
             for stream in ("bar", "sine", "digits")
         ]
-        found.append({"part": "resonance", "what": "recursive, one layer", "size": 400 if quick else 2000, "seed": seed})
+        found.append({"part": "resonance", "what": "one layer", "size": 400 if quick else 2000, "seed": seed})
     return found
 
 
@@ -190,8 +190,6 @@ def _memory(method: str, pictures: int, seed: int) -> list[dict[str, Any]]:
     one[0] = np.resize(CUES, LANES)
     held = answers(one)
     return rows + [{"gap": gap, "accuracy": float((held[gap] == one[0]).mean())} for gap in GAPS]
-
-
 
 
 def figure(rows: list[dict[str, Any]], axes: Any) -> None:

@@ -40,9 +40,7 @@ class SineStream:
         self._gratings = np.stack([self._grating(rng, x, y) for _ in range(MOST_HARMONICS)])
         self._starts = rng.uniform(0, 2 * np.pi, MOST_HARMONICS)
 
-    def _grating(
-        self, rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
+    def _grating(self, rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
         """One to two waves across the field, any direction, RMS 1, (pixels,)."""
         turns, direction, phase = rng.uniform(1, 2), rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
         wave = np.cos(2 * np.pi * turns * (x * np.cos(direction) + y * np.sin(direction)) + phase)

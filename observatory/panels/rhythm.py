@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from engine.frame import Frame
 from engine.rhythm import Rhythm
 from observatory import palette
-from observatory.panels.plots import quiet_plot, set_title
+from observatory.panels.plots import quiet_plot
 
 SMALLEST = 1e-9
 """Entrainments below are drawn as this: float32 states agree to their last digit."""

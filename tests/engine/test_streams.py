@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -89,7 +91,7 @@ def test_cues_come_from_the_part_they_should_and_are_named_until_the_next():
         if tuple(one.x) in x["test"]:
             last = one.label
         assert one.label == last
-    changes = np.flatnonzero([a is not b for a, b in zip(heard, heard[1:], strict=False)]) + 1
+    changes = np.flatnonzero([a is not b for a, b in pairwise(heard)]) + 1
     assert set(np.diff(changes)) == {3}
 
 
