@@ -20,8 +20,8 @@ TITLE = "Rhythm: entrainment and memory"
 QUESTION = (
     "Below which sigma does a chain answer a periodic input with one response, whatever it began with? And can a chain "
     "without any buffer tell which of two rare cues came last, in sequences of 10, 100 and 1,000 noisy pictures, with "
-    "one set of weights? Controls: two starts, readers of the last picture and of the last ten, a chain that contracts, "
-    "and a teacher who tells classes at random."
+    "one set of weights? Controls: two starts, readers of the last picture and of the last ten, a chain that "
+    "contracts, and a teacher who tells classes at random."
 )
 SIGMAS = (0.5, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.5, 2.0)
 GAINS = (0.1, 0.25, 0.5)
