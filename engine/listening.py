@@ -60,7 +60,8 @@ class Listening(Streaming):
         if self._nudge:
             network.aim()
         super().tick(network, knobs)
-        self._meter.observe(network.channels(0)[0], self.stream.period(knobs))
+        right = None if heard.label is None else int(network.logits()[0].argmax()) == heard.label
+        self._meter.observe(network.channels(0)[0], self.stream.period(knobs), right)
         if "tolerance" in knobs:
             self.relaxing.observe(np.array([self.apart]), knobs["tolerance"].value)
         return False

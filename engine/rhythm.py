@@ -32,7 +32,8 @@ class Rhythm:
 
     layers: those that are watched, from 1; path: float32 (ticks, watched, 2), the newest last, one row a tick;
     section: float32 (moments, watched, 2), the rows of the path at whole periods; entrainments: float32 (ticks,), NaN
-    while there is no period before it. Without a period the section is empty.
+    while there is no period before it. Without a period the section is empty. right: share of the path's ticks with a
+    told class at whose end the network answered that class, None where the stream has told none.
     """
 
     stream: str
@@ -42,6 +43,7 @@ class Rhythm:
     path: NDArray[np.float32]
     section: NDArray[np.float32]
     entrainments: NDArray[np.float32]
+    right: float | None = None
 
 
 class _Recent:
@@ -77,6 +79,7 @@ class RhythmMeter:
         self._shape = layers, neurons
         self._path = _Recent(TICKS, len(self._watched), 2)
         self._entrainments = _Recent(TICKS)
+        self._answers = _Recent(TICKS)
         self._section = _Recent(MOMENTS, len(self._watched), 2)
         self._period: int | None = None
         self._before = np.zeros((0, *self._shape), np.float32)
@@ -84,8 +87,11 @@ class RhythmMeter:
         self.entrainment: float | None = None
         """Of the last tick; None before a whole period has passed, NaN where the state is not finite."""
 
-    def observe(self, activation: Array, period: int | None) -> None:
-        """Take in the activations (layers, neurons) of the next tick; another period begins anew."""
+    def observe(self, activation: Array, period: int | None, right: bool | None = None) -> None:
+        """Take in the activations (layers, neurons) of the next tick; another period begins anew.
+
+        right: whether the network now answers the class that the stream tells, None where it tells none.
+        """
         if period != self._period:
             self._period, self._since, self.entrainment = period, 0, None
             self._before = np.zeros((period or 0, *self._shape), np.float32)
@@ -102,11 +108,14 @@ class RhythmMeter:
             if self._since % period == 0:
                 self._section.add(place)
         self._entrainments.add(np.nan if self.entrainment is None else self.entrainment)
+        self._answers.add(np.nan if right is None else right)
         self._since += 1
 
     def rhythm(self, stream: str) -> Rhythm:
         """What is known, copied out."""
+        answers = self._answers.copy()
+        told = answers[np.isfinite(answers)]
         return Rhythm(
             stream, self._period, self.entrainment, tuple(layer + 1 for layer in self._watched), self._path.copy(),
-            self._section.copy(), self._entrainments.copy(),
+            self._section.copy(), self._entrainments.copy(), float(told.mean()) if len(told) else None,
         )  # fmt: skip

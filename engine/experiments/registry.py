@@ -20,6 +20,7 @@ TRACKS = (
     "convolution",
     "oracle",
     "dreaming",
+    "rhythm",
 )
 """In the order of the report."""
 

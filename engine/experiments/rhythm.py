@@ -13,7 +13,7 @@ from engine.experiments.curves import over_seeds
 from engine.experiments.reader import ideal_reader, trained_reader
 from engine.learning.recall import CueRecipe, last_cues, learn_cues, recalled, sequences
 from engine.networks.chain import Chain
-from engine.preset import Preset
+from engine.preset import Preset, load_preset
 from engine.streams.cues import CUES, NOTHING
 
 TITLE = "Rhythm: entrainment and memory"
@@ -27,9 +27,9 @@ SIGMAS = (0.5, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.5, 2.0)
 GAINS = (0.1, 0.25, 0.5)
 LAYERS, NEURONS = 20, 64
 ENTRAINED = 1e-4
-CONTRACTION, BISTABLE = 0.95, 2.2
+CONTRACTION, BISTABLE = 0.95, 3.0
 METHODS: dict[str, tuple[float, bool]] = {
-    "eqprop, sigma 2.2": (BISTABLE, False),
+    "eqprop, sigma 3": (BISTABLE, False),
     "eqprop, sigma 0.95 (a contraction)": (CONTRACTION, False),
     "told at random (control)": (BISTABLE, True),
 }
@@ -57,7 +57,7 @@ def jobs(quick: bool) -> list[dict[str, Any]]:
             for network in ("recursive", "hopfield")
             for stream in ("bar", "sine", "digits")
         ]
-        found.append({"part": "resonance", "what": "one layer", "size": 400 if quick else 2000, "seed": seed})
+        found.append({"part": "resonance", "what": "one layer", "size": 400 if quick else 1200, "seed": seed})
     return found
 
 
@@ -157,11 +157,10 @@ def _swing(preset: Preset, ticks: int, period: int) -> float:
 
 
 def preset_of(sigma: float, seed: int) -> Preset:
-    """The chain that remembers: three layers of a Hopfield energy chain."""
-    return Preset(
-        name="last-cue", title=TITLE, network="hopfield", layers=3, neurons=NEURONS, seed=seed,
-        knobs={"sigma": sigma, "input_gain": 1.0, "beta": 0.01, "dynamics": "red-black"},
-    )  # fmt: skip
+    """The shipped chain that remembers, untrained, with another bound and seed."""
+    shipped = load_preset("last-cue")
+    knobs = shipped.knobs | {"sigma": sigma}
+    return shipped.model_copy(update={"knobs": knobs, "seed": seed, "weights_file": None})
 
 
 def _memory(method: str, pictures: int, seed: int) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ MOST_CUES = 3
 class CueRecipe:
     """How to learn from the stream. Everything random follows from `seed` and the preset's own."""
 
-    pictures: int = 1500
+    pictures: int = 3000
     lanes: int = 32
     show: int = 5
     """Ticks of each picture."""

@@ -161,9 +161,11 @@ class InputPanel(QWidget):
             self._caption("what it sees" if frame.label is None else self._named(frame.label))
             self._sent, self._made = None, "dreamt"
             return
-        self._let_choose(frame.rhythm is None)
-        if frame.rhythm is not None:
-            self._caption(frame.rhythm.stream if frame.label is None else self._named(frame.label))
+        listens = frame.metrics.phase == "listening"
+        self._let_choose(not listens)
+        if listens:
+            stream = "stream" if frame.rhythm is None else frame.rhythm.stream
+            self._caption(stream if frame.label is None else self._named(frame.label))
             return
         if frame.sample is None:
             self._caption(self._made)

@@ -136,6 +136,11 @@ class RhythmPanel(QWidget):
         self.lines.setData(frequencies, power)
 
     def _told(self, frame: Frame, rhythm: Rhythm) -> str:
+        right = "" if rhythm.right is None else f"; answers right in {rhythm.right:.0%} of {len(rhythm.path)} ticks"
+        return self._followed(frame, rhythm) + right
+
+    @staticmethod
+    def _followed(frame: Frame, rhythm: Rhythm) -> str:
         if rhythm.period is None:
             return f"{rhythm.stream}: no period, so nothing to fall in with"
         stream = f"{rhythm.stream}, every {rhythm.period} ticks: "

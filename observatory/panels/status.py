@@ -15,6 +15,10 @@ _SMOOTHING = 0.4
 _PERIOD_MS = 500
 _SETTLING = "T relax: ticks until the network rested. D nudge: layers the nudge reaches"
 
+_ENTRAINED = (
+    "Entrained: ticks until no neuron differed from what it was a period ago by more than the tolerance. "
+    "D nudge: layers the nudge reaches"
+)
 _RADIUS = ". Radius: spectral radius of the Jacobian where the network rests, 1 is the edge"
 
 
@@ -107,6 +111,10 @@ class StatusBar(QStatusBar):
             self.settling.setToolTip("Share of correct answers lately. Bottleneck: the layer with the lowest budget")
             return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
+        if metrics.phase == "listening":
+            self.settling.setText(f"entrained {relax}   D nudge {metrics.d_nudge} layers")
+            self.settling.setToolTip(_ENTRAINED)
+            return
         radius = "" if metrics.spectral_radius is None else f"   radius {metrics.spectral_radius:.2f}"
         self.settling.setText(f"T relax {relax}   D nudge {metrics.d_nudge} layers{radius}")
         self.settling.setToolTip(_SETTLING + (_RADIUS if radius else ""))

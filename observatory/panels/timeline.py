@@ -27,6 +27,7 @@ PHASES = {
     "hold": palette.EDGE,
     "persistent": palette.ACCENT,
     "streaming": palette.MUTED,
+    "listening": "#5fc9c0",
     "dream": "#c58af9",
 }
 
