@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.build import build_network, load_data, stream_of
 from engine.experiments.curves import over_seeds
 from engine.experiments.reader import ideal_reader, trained_reader
-from engine.learning.recall import CueRecipe, last_cues, learn_cues, recalled, sequences
+from engine.learning.recall import CueRecipe, last_cues, learn_cues, recalled, right_at_the_end, sequences
 from engine.networks.chain import Chain
 from engine.preset import Preset, load_preset
 from engine.streams.cues import CUES, NOTHING
@@ -181,13 +180,13 @@ def _memory(method: str, pictures: int, seed: int) -> list[dict[str, Any]]:
     preset, recipe = preset_of(sigma, seed), CueRecipe(pictures=pictures, seed=seed, shuffled=shuffled)
     weights = learn_cues(preset, data, recipe)
 
-    def answers(cues: NDArray[np.int64]) -> NDArray[np.int64]:
-        return recalled(preset, weights, data, cues, DISTRACTION, recipe.show, rng)
-
-    rows = [{"length": n, "accuracy": float((answers(cues)[-1] == wanted[n][0]).mean())} for n, cues in tests.items()]
+    rows: list[dict[str, Any]] = [
+        {"length": n, "accuracy": right_at_the_end(preset, weights, data, cues, DISTRACTION, recipe.show, rng)}
+        for n, cues in tests.items()
+    ]
     one = np.full((GAPS[-1] + 1, LANES), NOTHING)
     one[0] = np.resize(CUES, LANES)
-    held = answers(one)
+    held = recalled(preset, weights, data, one, DISTRACTION, recipe.show, rng)
     return rows + [{"gap": gap, "accuracy": float((held[gap] == one[0]).mean())} for gap in GAPS]
 
 

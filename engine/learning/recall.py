@@ -69,8 +69,13 @@ def chain_for(preset: Preset, lanes: int, weights: dict[str, Array] | None = Non
 
 
 def learn_cues(preset: Preset, data: Dataset, recipe: CueRecipe, progress: Progress | None = None) -> dict[str, Array]:
-    """Weights that have learned from `recipe.pictures` pictures in every lane."""
+    """Weights that have learned from `recipe.pictures` pictures in every lane.
+
+    Raises ValueError for weights in half precision, DataError for data without the classes of the cues.
+    """
     chain = chain_for(preset, recipe.lanes)
+    if chain.half_weights:
+        raise ValueError("weights stored in half precision are too coarse to learn; load a preset without them")
     lanes, rng, optimiser = CueLanes(data, held_out=False), np.random.default_rng((recipe.seed, 13)), Adam(0.0)
     for number in range(recipe.pictures):
         past = number / recipe.pictures
@@ -121,3 +126,12 @@ def recalled(
             chain.tick(nudged=False)
         answers[number] = chain.logits().argmax(-1)
     return answers
+
+
+def right_at_the_end(
+    preset: Preset, weights: dict[str, Array], data: Dataset, cues: NDArray[np.int64], distraction: float, show: int,
+    rng: np.random.Generator,
+) -> float:  # fmt: skip
+    """Share of the sequences, (length, lanes), whose last cue is answered after the last picture."""
+    answers = recalled(preset, weights, data, cues, distraction, show, rng)
+    return float((answers[-1] == last_cues(cues)[0]).mean())

@@ -1,4 +1,4 @@
-"""Folders that results go to."""
+"""Folders and files that results go to."""
 
 from __future__ import annotations
 
@@ -16,3 +16,18 @@ def require_writable_folder(out: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+
+
+def require_writable_weights(out: Path) -> None:
+    """Refuse `--out` before minutes of training. Makes the folder when there is none. Raises UsageError."""
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out {out}: the file must end in .safetensors")
+    existed = out.exists()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("ab"):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+    if not existed:
+        out.unlink()

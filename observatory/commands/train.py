@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError, refusals_are_usage_errors
+from observatory.commands.folders import require_writable_weights
 from observatory.commands.parser import Subcommands, add_command, natural_number, positive_integer
 from observatory.commands.progress import progress_bar
 
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.float16 and arguments.method == "ternary":
         raise UsageError("--float16: ternary weights are stored in two bits each")
     out = arguments.out or Path("weights") / f"{preset.name}.safetensors"
-    _require_writable(out)
+    require_writable_weights(out)
     checkpoint = out.with_suffix(".checkpoint.safetensors")
     recipe = Recipe(
         epochs=arguments.epochs,
@@ -130,21 +131,6 @@ def _as_stored(weights: dict[str, NDArray[Any]], arguments: argparse.Namespace) 
 
         return packed_weights(weights)
     return {n: w.astype("float16") for n, w in weights.items()} if arguments.float16 else weights
-
-
-def _require_writable(out: Path) -> None:
-    """Refuse before minutes of training. Makes the folder when there is none."""
-    if out.suffix != ".safetensors":
-        raise UsageError(f"--out {out}: the file must end in .safetensors")
-    existed = out.exists()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("ab"):
-            pass
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
-    if not existed:
-        out.unlink()
 
 
 def _rate(text: str) -> float:

@@ -163,6 +163,22 @@ def test_the_picture_and_the_class_are_those_of_the_moment():
     assert all(frame.sample is None for frame in frames)
 
 
+def test_the_share_of_right_answers_is_that_of_the_ticks_with_a_class(rng):
+    meter = RhythmMeter(2, 4, 0)
+    told = [None, None, True, False, True, True]
+    for right in told:
+        meter.observe(rng.standard_normal((2, 4)).astype(np.float32), None, right)
+    assert meter.rhythm("x").right == pytest.approx(3 / 4)
+    assert run(session_of("bar", layers=3), 10).rhythm.right is None
+    session = session_of("digits", layers=3, period=9, items=3)
+    hits = []
+    for _ in range(40):
+        frame = run(session, 1)
+        hits.append(frame.metrics.probabilities.argmax() == frame.label)
+    assert 0 < np.mean(hits) < 1
+    assert frame.rhythm.right == pytest.approx(np.mean(hits))
+
+
 def test_a_lesion_changes_the_response_and_it_is_entrained_again():
     session = session_of("bar")
     before = run(session, 320).activation
