@@ -33,12 +33,16 @@ SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
     "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66,
+    "rhythm": 160, "resonance": 6000, "last-cue": 1400,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
 half-way down a hundred layers, a chase, a digit that is followed; in cubes a nudge that has come down, a front on its
-way up, a nudge that has sunk half-way."""
+way up, a nudge that has sunk half-way; entrained to a bar, beating against sines, a cue long gone."""
 VOLUMES: dict[str, dict[str, Any]] = {"cube-28": {"slices": True, "x": 0.6}}
 """How a volume is looked at, where that is not the usual way."""
+TALL = {"rhythm": "Rhythm", "resonance": "Rhythm", "last-cue": "Rhythm"}
+"""Docks that are drawn up to TALL_SIDE."""
+TALL_SIDE = 320
 DREAMER = "deep-100"
 PAST = ("history", "deep-100", 1050, 652)
 """Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""
@@ -61,6 +65,8 @@ def take(application: QApplication, name: str, preset_name: str, ticks: int, pas
     window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
     window.resize(*SIZE)
     window.show()
+    if name in TALL:
+        window.resizeDocks([window.docks.by_title[TALL[name]]], [TALL_SIDE], Qt.Orientation.Vertical)
     speed = preset.ticks_per_second if past is None else LOGGED
     for command in (Pause(True), Reset(), Throttle(speed), Step(ticks)):
         window.controller.send(command)

@@ -24,7 +24,7 @@ from observatory.panels.target import TargetLine
 SIDE_WIDTH = 84
 LARGE = 1.5
 """The caption's size, in the usual one; long class names are smaller."""
-SHOWN, DREAMT = "it is shown", "it dreams of"
+SHOWN, DREAMT, TOLD = "it is shown", "it dreams of", "told last"
 _DIGITS = ("digits", "mnist")
 
 
@@ -156,12 +156,13 @@ class InputPanel(QWidget):
             self._image = frame.image
             self.picture.set_image(frame.image)
         self.target.mark(frame.label)
-        self.heading.setText(DREAMT if frame.dreaming else SHOWN)
+        listens = frame.metrics.phase == "listening"
+        told = TOLD if listens and frame.label is not None else SHOWN
+        self.heading.setText(DREAMT if frame.dreaming else told)
         if frame.dreaming:
             self._caption("what it sees" if frame.label is None else self._named(frame.label))
             self._sent, self._made = None, "dreamt"
             return
-        listens = frame.metrics.phase == "listening"
         self._let_choose(not listens)
         if listens:
             stream = "stream" if frame.rhythm is None else frame.rhythm.stream

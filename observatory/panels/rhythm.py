@@ -15,8 +15,7 @@ from observatory.panels.plots import quiet_plot
 SMALLEST = 1e-9
 """Entrainments below are drawn as this: float32 states agree to their last digit."""
 PORTRAIT_PERIODS = 4
-PORTRAIT_TICKS = 200
-"""Length of the drawn path: so many periods, or so many ticks where there is no period, and 24 ticks at least."""
+"""Length of the drawn path, and 24 ticks at least; all that is remembered where there is no period."""
 LEAST_TICKS = 24
 FRESH = 64
 """Points of the section that are bright; older ones are dim, so that one sees what has passed."""
@@ -69,7 +68,7 @@ class RhythmPanel(QWidget):
         self.path = self.portrait.plot(pen=pg.mkPen(palette.MUTED, width=1))
         self.faded, self.section = (
             self.portrait.plot(pen=None, symbol="o", symbolSize=size, symbolPen=None, symbolBrush=colour)
-            for size, colour in ((3, palette.EDGE), (5, palette.ACCENT))
+            for size, colour in ((2, palette.EDGE), (4, palette.ACCENT))
         )
         self.lines = self.spectrum.plot(pen=pg.mkPen(palette.BLUE, width=1.2))
         head = QHBoxLayout()
@@ -125,10 +124,10 @@ class RhythmPanel(QWidget):
         ticks = np.arange(frame.tick - len(path) + 1, frame.tick + 1)
         apart = np.log10(np.maximum(rhythm.entrainments.astype(np.float64), SMALLEST))
         self.apart_curve.setData(ticks, apart)
-        self.tolerance.setVisible(period is not None)
+        self.apart.setVisible(period is not None)
         if "tolerance" in frame.knobs:
             self.tolerance.setValue(float(np.log10(frame.knobs["tolerance"].value)))
-        length = PORTRAIT_TICKS if period is None else max(PORTRAIT_PERIODS * period, LEAST_TICKS)
+        length = len(path) if period is None else max(PORTRAIT_PERIODS * period, LEAST_TICKS)
         self.path.setData(path[-length:, 0], path[-length:, 1])
         for dots, moments in ((self.faded, section[:-FRESH]), (self.section, section[-FRESH:])):
             dots.setData(moments[:, 0], moments[:, 1])
@@ -142,7 +141,7 @@ class RhythmPanel(QWidget):
     @staticmethod
     def _followed(frame: Frame, rhythm: Rhythm) -> str:
         if rhythm.period is None:
-            return f"{rhythm.stream}: no period, so nothing to fall in with"
+            return f"{rhythm.stream}: has no period"
         stream = f"{rhythm.stream}, every {rhythm.period} ticks: "
         if rhythm.entrainment is None:
             return f"{stream}the first period"

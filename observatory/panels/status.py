@@ -112,7 +112,8 @@ class StatusBar(QStatusBar):
             return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
         if metrics.phase == "listening":
-            self.settling.setText(f"entrained {relax}   D nudge {metrics.d_nudge} layers")
+            entrained = f"entrained {relax}" if "period" in frame.knobs else "no period"
+            self.settling.setText(f"{entrained}   D nudge {metrics.d_nudge} layers")
             self.settling.setToolTip(_ENTRAINED)
             return
         radius = "" if metrics.spectral_radius is None else f"   radius {metrics.spectral_radius:.2f}"

@@ -83,9 +83,9 @@ def test_without_a_period_it_says_so(qtbot: QtBot) -> None:
     panel = RhythmPanel()
     qtbot.addWidget(panel)
     panel.redraw(frame_of(60, None))
-    assert "no period" in panel.words.text()
-    assert panel.path.getData()[0] is not None
-    assert not panel.tolerance.isVisible()
+    assert panel.words.text() == "bar: has no period"
+    assert len(panel.path.getData()[0]) == 60
+    assert panel.apart.isHidden()
 
 
 def test_past_frames_are_told_apart(qtbot: QtBot) -> None:
