@@ -52,7 +52,7 @@ def jobs(quick: bool) -> list[dict[str, Any]]:
             {"part": "memory", "what": method, "size": pictures, "seed": seed} for method in (*METHODS, *READERS, IDEAL)
         ]
         found += [
-            {"part": "entrainment", "what": f"{network}, {stream}", "size": 1000 if quick else 3000, "seed": seed}
+            {"part": "entrainment", "what": f"{network}, {stream}", "size": 1000 if quick else 1500, "seed": seed}
             for network in ("recursive", "hopfield")
             for stream in ("bar", "sine", "digits")
         ]
