@@ -8,15 +8,19 @@ from typing import get_args
 
 import pytest
 
+from engine.data import digits
 from engine.knobs import Knob
+from engine.listening import listening_knobs
 from engine.networks.tween.spec import LayerTable
 from engine.preset import Preset, load_preset, parse_preset, shipped_presets
 from engine.session import Session
+from engine.streams import build_stream
 from observatory.actions import ACTIONS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CUBE = (ROOT / "docs" / "cube.md").read_text("utf-8")
+RHYTHM = (ROOT / "docs" / "rhythm.md").read_text("utf-8")
 TWEEN = (ROOT / "docs" / "tween.md").read_text("utf-8")
 
 
@@ -59,6 +63,13 @@ def test_the_table_of_knobs_has_their_ranges_and_defaults(knobs: dict[str, Knob]
 
 def test_the_table_of_a_tween_chains_knobs_has_theirs(tween_knobs: dict[str, Knob]) -> None:
     _has_ranges_and_defaults(_table("| knob | range | default |", TWEEN), tween_knobs)
+
+
+def test_the_table_of_streams_has_their_knobs() -> None:
+    kinds = get_args(get_args(Preset.model_fields["stream"].annotation)[0])
+    assert set(_table("| stream | what comes in |", RHYTHM)) == set(kinds)
+    tables = [listening_knobs(build_stream(kind, digits(), 0, 0)) for kind in kinds]
+    _has_ranges_and_defaults(_table("| knob | range | default |", RHYTHM), {k: v for t in tables for k, v in t.items()})
 
 
 def test_the_table_of_layers_is_the_schema() -> None:
