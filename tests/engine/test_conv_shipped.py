@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.build import build_network
+from engine.build import build_network, load_data
 from engine.data import digits, split
 from engine.learning.align import align
 from engine.learning.train import accuracy, equilibrium_for, first_weights
@@ -14,7 +14,7 @@ from engine.preset import PresetError, load_preset
 from engine.weights import read_weights
 from tests.engine.conv_cases import dense
 
-SHIPPED = ("conv-digits",)
+SHIPPED = ("conv-digits", "conv-fashion")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,16 @@ def test_fresh_kernels_and_shuffled_ones_read_nothing(held_out):
             if name != "W_out":
                 rng.shuffle(array.reshape(-1))
         assert accuracy(equilibrium_for(preset, weights), digits(), held_out) < 0.5
+
+
+def test_the_shipped_clothes_are_told_apart_and_fresh_kernels_do_not():
+    """On every twentieth of the held-out pictures."""
+    chain, preset = shipped("conv-fashion"), load_preset("conv-fashion")
+    data = load_data(preset)
+    some = split(data, 0).test[::20]
+    assert len(some) == 500
+    assert accuracy(equilibrium_for(preset, chain.state_dict()), data, some) >= 0.85
+    assert accuracy(equilibrium_for(preset, first_weights(preset)), data, some) < 0.3
 
 
 @pytest.mark.parametrize("name", SHIPPED)
