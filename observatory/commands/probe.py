@@ -78,7 +78,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     saved = 1 - report["effective_flops"] / report["dense_flops"]
     rows = {
         "preset": f"{report['preset']} ({report['network']})",
-        "size": f"{report['layers']} layers of {report['neurons']} neurons{_voxels(report)}",
+        "size": f"{report['layers']} layers of {_most(report)}{report['neurons']} neurons{_voxels(report)}",
         "backend": f"{report['backend']}, {report['dtype']}",
         "sigma, beta": f"{report['sigma']:g}, {report['beta']:g}",
         **({"spectral radius": _number(radius)} if (radius := report["spectral_radius"]) is not None else {}),
@@ -111,6 +111,11 @@ def print_trial(report: Mapping[str, Any]) -> None:
         "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
     }
     print_columns(rows)
+
+
+def _most(report: Mapping[str, Any]) -> str:
+    """Convolutional layers differ in size."""
+    return "at most " if report["network"] == "conv" else ""
 
 
 def _voxels(report: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ class PresetsPanel(QWidget):
             except PresetError as error:
                 self._add(name, name, str(error))
                 continue
-            size = f"{preset.layers} layers" if preset.chain else f"{preset.layers} layers of {preset.neurons}"
+            alike = not (preset.chain or preset.conv)
+            size = f"{preset.layers} layers of {preset.neurons}" if alike else f"{preset.layers} layers"
             self._add(
                 name, preset.title, f"{preset.description}\n{size}, {preset.network}" if preset.description else size
             )

@@ -12,6 +12,7 @@ from engine.commands import Ablate, AblateRegion, Heal, Learn, SelectSample, Set
 from engine.data import load_dataset
 from engine.dreaming import input_credit
 from engine.frame import ABLATED, UNUSED
+from engine.history import History, Replay
 from engine.learning.align import align_snapshot
 from engine.learning.train import Recipe, train
 from engine.mailbox import Mailbox
@@ -22,6 +23,7 @@ from engine.session import Session
 from engine.weights import write_weights
 from kernels.backends import BackendError
 from tests.engine.conv_cases import chain_of, settle
+from tests.engine.history_frames import assert_replays
 
 GOOD = """
 title = "T"
@@ -208,14 +210,32 @@ def test_it_learns_live_and_a_lesion_travels_with_the_snapshot():
     assert align_snapshot(snapshot).min_cosine > 0.999
 
 
-def test_homeostasis_brings_a_boiling_chain_to_rest():
-    session = session_of(sigma=3.0, input_gain=0.05, t_free=400, homeostasis=1)
-    sigmas = []
-    for _ in range(1500):
+@pytest.mark.parametrize("homeostasis", [0, 1])
+def test_homeostasis_brings_a_boiling_chain_to_rest(homeostasis):
+    """Control: left alone it never rests."""
+    session = session_of(sigma=3.0, input_gain=0.05, t_free=400, homeostasis=homeostasis)
+    rests = 0
+    for _ in range(3000):
         session.tick()
-        sigmas.append(session.knobs["sigma"].value)
-    assert min(sigmas) < 3.0
+        rests += session.frame().metrics.t_relax is not None
     assert session.frame().metrics.finite
+    assert (rests > 0) == bool(homeostasis)
+    assert (session.knobs["sigma"].value < 2.5) == bool(homeostasis)
+
+
+def test_the_log_brings_every_frame_back():
+    session, history, live = session_of(hold=5), History(), []
+    for number in range(160):
+        if number == 110:
+            session.apply(Ablate(0.2))
+        session.tick()
+        live.append(session.frame())
+        history.append(live[-1])
+    assert {frame.metrics.phase for frame in live} >= {"free", "nudged"}
+    replay = Replay(history)
+    for number in (159, 0, 20, 60, 109, 110, 130):
+        assert_replays(live[number], replay.frame(number))
+    assert not np.array_equal(live[20].activation, live[130].activation)
 
 
 def test_the_input_credit_is_minus_the_slope_of_the_pull(rng):

@@ -230,6 +230,8 @@ def test_presets_are_listed_with_their_words(qtbot: QtBot) -> None:
     panel.mark("tiny")
     assert asked == []
     assert "6 layers of 16" in panel.about.text()
+    panel.mark("conv-digits")
+    assert "10 layers, conv" in panel.about.text()
     qtbot.keyClick(panel.list, Qt.Key.Key_Down)
     panel.show()
     panel.list.itemClicked.emit(panel.list.item(0))

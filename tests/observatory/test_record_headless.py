@@ -27,20 +27,23 @@ from pathlib import Path
 from engine.preset import load_preset
 from observatory.recording.headless import record
 out, seconds, every, overrides = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
+preset = load_preset(sys.argv[5])
 def progress(done, total):
     print(f"{done}/{total}", file=sys.stderr, flush=True)
-print(json.dumps(record(load_preset("tiny"), Path(out), seconds, 20, (320, 240), overrides, every, "numpy", progress)))
+print(json.dumps(record(preset, Path(out), seconds, 20, (320, 240), overrides, every, "numpy", progress)))
 """
 
 
-def start(out: Path, seconds: float = 1.0, every: int = 2, **overrides: float) -> subprocess.Popen[str]:
+def start(
+    out: Path, seconds: float = 1.0, every: int = 2, preset: str = "tiny", **overrides: float
+) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "QT_QPA_PLATFORM", "EGL_PLATFORM")}
-    command = [sys.executable, "-c", SOURCE, str(out), str(seconds), str(every), json.dumps(overrides)]
+    command = [sys.executable, "-c", SOURCE, str(out), str(seconds), str(every), json.dumps(overrides), preset]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def record(out: Path, seconds: float = 1.0, every: int = 2, **overrides: float) -> dict[str, Any]:
-    process = start(out, seconds, every, **overrides)
+def record(out: Path, seconds: float = 1.0, every: int = 2, preset: str = "tiny", **overrides: float) -> dict[str, Any]:
+    process = start(out, seconds, every, preset, **overrides)
     answer, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     table: dict[str, Any] = json.loads(answer)
@@ -73,6 +76,18 @@ def test_the_first_frames_are_dark_and_the_settled_ones_red(tmp_path: Path) -> N
     mosaics = [picture[: 240 - strip].astype(float).mean(axis=(0, 1)) for picture in frames(tmp_path / "film.mp4")]
     assert mosaics[0].max() < 20
     assert mosaics[-1][0] > 40
+
+
+def test_images_that_settle_can_be_filmed(tmp_path: Path) -> None:
+    """A convolutional chain: dark, then red feature maps, then blue ones."""
+    made = record(tmp_path / "film.mp4", 1.2, 2, "conv-digits")
+    assert (made["preset"], made["frames"], made["d_nudge"]) == ("conv-digits", 24, 10)
+    assert made["finite"] is True
+    strip = strip_height((320, 240))
+    mosaics = [picture[: 240 - strip].astype(float).mean(axis=(0, 1)) for picture in frames(tmp_path / "film.mp4")]
+    assert mosaics[0].max() < 20
+    assert mosaics[12][0] > 1.5 * mosaics[12][2]
+    assert mosaics[-1][2] > 2 * mosaics[12][2]
 
 
 def test_knobs_and_ticks_per_frame_reach_the_engine(tmp_path: Path) -> None:
