@@ -25,6 +25,9 @@ class GrowthSettings:
     window: int = 8000
     """Ticks that learning draws its batches from."""
     batch: int = 256
+    """Samples of a learning step."""
+    evidence: int = 1024
+    """Samples of each batch that a decision rests on."""
     rate: float = 0.01
     """Step size of Adam."""
     threshold: float = 0.0
@@ -33,7 +36,7 @@ class GrowthSettings:
     """Steps between two meta-steps."""
     commits: int = 2
     """Regions that a node may add in a meta-step."""
-    doubt: float = 1.0
+    doubt: float = 2.0
     """b: standard errors that are taken off a measured gain."""
     price: float = 1.0
     """Times the extended BIC's price of a cell that a gain must pay."""
