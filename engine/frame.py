@@ -12,6 +12,7 @@ from engine.data.dataset import Summary
 from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
+from engine.networks.growing.report import Growth
 from engine.networks.tween.links import Links
 from engine.oracle.readout import Decision
 from engine.worlds.world import Scene
@@ -117,3 +118,5 @@ class Frame:
     """The world that the network lives in, only of a tween chain."""
     density: NDArray[np.float32] | None = None
     """Synapses per voxel, float32 (layers, neurons), only where synapses grow and die."""
+    growth: Growth | None = None
+    """Edges, budgets and decisions, only of a growing graph."""

@@ -39,6 +39,7 @@ from engine.network import Network
 from engine.networks.chain import Chain, softmax
 from engine.networks.conv.chain import ConvChain
 from engine.networks.disturbance import drawn_lesion
+from engine.networks.growing.network import GrowingNetwork
 from engine.networks.tween.network import TweenNetwork
 from engine.oracle.readout import ReadOut
 from engine.phases import Clocked, Persistent, Schedule, Streaming, phase_knobs
@@ -49,6 +50,8 @@ from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
 
 SATURATED_ABOVE = 0.97
+_LIVING = TweenNetwork | GrowingNetwork
+"""Networks that never settle: each tick brings something new, and is a lesson."""
 _NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance", "homeostasis")
 
 
@@ -86,7 +89,7 @@ class Session:
         self.preset = preset
         self.network: Network = network
         shape = network.layout.layers, network.layout.neurons
-        self._neurons = network.first if isinstance(network, TweenNetwork | ConvChain) else np.ones(shape, bool)
+        self._neurons = network.first if isinstance(network, _LIVING | ConvChain) else np.ones(shape, bool)
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
@@ -96,7 +99,7 @@ class Session:
         self._label: int | None = None
         self._sample: int | None = None
         self._image: NDArray[np.float32] = np.zeros(self._data.shape, np.float32)
-        if not isinstance(network, TweenNetwork):
+        if not isinstance(network, _LIVING):
             self._clamp_sample(preset.sample)
         self._start_afresh()
 
@@ -138,7 +141,7 @@ class Session:
         self._epoch += 1
         self.homeostat = Homeostat(self.network.layout.layers, self.network.dtype)
         """What regulates sigma while the knob `homeostasis` is on; an experiment may put another one here."""
-        self._readout = None if isinstance(self.network, TweenNetwork) else ReadOut(self.network)
+        self._readout = None if isinstance(self.network, _LIVING) else ReadOut(self.network)
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
         self._radius: float | None = None
@@ -147,7 +150,7 @@ class Session:
         self._gather_knobs()
 
     def _new_schedule(self) -> Schedule:
-        if isinstance(self.network, TweenNetwork):
+        if isinstance(self.network, _LIVING):
             return Streaming(self.network, self._nudge)
         if self._dreaming is not None:
             self._dreaming = self._new_dream()
@@ -367,7 +370,7 @@ class Session:
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
         lives = network if isinstance(network, TweenNetwork) else None
         flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
-        if isinstance(network, TweenNetwork | ConvChain):
+        if isinstance(network, _LIVING | ConvChain):
             flags[network.unused] = UNUSED
         for bit, where in bits:
             flags[where] |= bit
@@ -379,7 +382,9 @@ class Session:
         metrics = Metrics(
             phase=schedule.phase,
             phase_ticks=schedule.phase_ticks,
-            settled=bool(lives is None and velocity_max < self.knobs["tolerance"].value and network.ticks > 0),
+            settled=bool(
+                not isinstance(network, _LIVING) and velocity_max < self.knobs["tolerance"].value and network.ticks > 0
+            ),
             t_relax=schedule.relaxing.of_batch,
             t_nudge=schedule.nudging.of_batch,
             d_nudge=depth,
@@ -427,6 +432,7 @@ class Session:
             links=None if lives is None else lives.links(),
             scene=scene,
             density=network.density(),
+            growth=network.growth() if isinstance(network, GrowingNetwork) else None,
         )
 
 

@@ -150,6 +150,26 @@ def signature(graph: Graph, column: int) -> tuple[str, tuple[int, ...], float]:
     return kind, tuple(sorted(ends)), round(float(terms.knots[column]), 2)
 
 
+def sources_of(graph: Graph) -> tuple[Array, Array]:
+    """State numbers that each cell reads, both (nnz,); the second is the first again but for products, -1 for the constant."""
+    terms, source = graph.terms, graph.connectors.source
+    column = graph.core.M_idx[:, 1]
+    if not len(source):
+        return np.full(len(column), -1), np.full(len(column), -1)
+    kinds = terms.kinds[column]
+    first = np.where(kinds == CONSTANT, -1, source[terms.left[column]])
+    return first, np.where(kinds == PRODUCT, source[terms.right[column]], first)
+
+
+def abroad(graph: Graph) -> NDArray[np.bool_]:
+    """Whether each cell reads another node than its own, (nnz,)."""
+    node = graph.core.M_idx[:, 0] // graph.features
+    found = np.zeros(len(node), bool)
+    for source in sources_of(graph):
+        found |= (source >= 0) & (source // graph.features != node)
+    return found
+
+
 def words_of_cell(graph: Graph, row: int, column: int, labels: tuple[str, ...] = ()) -> str:
     """For people."""
     kind, sources, _ = signature(graph, column)

@@ -23,7 +23,7 @@ from engine.networks.growing.memory import Memory
 from engine.networks.growing.settings import GrowthSettings
 from engine.networks.growing.terms import Terms
 from kernels import sparse
-from kernels.sparse import CONSTANT, LINE
+from kernels.sparse import CONSTANT, LINE, PRODUCT
 
 Array = NDArray[Any]
 
@@ -58,6 +58,8 @@ class Graph:
         self.unit = np.ones(self.states, dtype)
         self.pace = np.ones(nodes)
         """Update frequency: chance that a node updates in a tick."""
+        self.reliability = 1.0
+        """Of all edges, times their own."""
         self.rng = np.random.default_rng((seed, 31))
         self.state, self.next = np.zeros(self.states, dtype), np.zeros(self.states, dtype)
         self._mailbox = np.zeros(0, dtype)
@@ -135,15 +137,15 @@ class Graph:
         """How strongly each node reads each other, (nodes, nodes): largest |w| over their cells, in scaled units; 0
         where there is no edge. Only what is stronger than `eps` counts."""
         strength = np.zeros((self.nodes, self.nodes))
-        terms, source = self.terms, self.connectors.source
-        for (row, column), w in zip(self.core.M_idx, self.core.W_vals, strict=True):
-            if terms.kinds[column] == CONSTANT:
-                continue
-            ends = {int(terms.left[column])} | ({int(terms.right[column])} if terms.kinds[column] == 4 else set())
-            for line in ends:
-                node, other = self.node_of(int(row)), self.node_of(int(source[line]))
-                if other < self.nodes and abs(w) > eps:
-                    strength[node, other] = max(strength[node, other], abs(w))
+        terms, (rows, columns) = self.terms, self.core.M_idx.T
+        size = np.abs(self.core.W_vals)
+        for ends, some in ((terms.left, terms.kinds != CONSTANT), (terms.right, terms.kinds == PRODUCT)):
+            counted = some[columns] & (size > eps)
+            if counted.any():
+                sources = self.connectors.source[ends[columns[counted]]]
+                inside = sources < self.states
+                at = rows[counted][inside] // self.features, sources[inside] // self.features
+                np.maximum.at(strength, at, size[counted][inside])
         return strength
 
     # ---- prediction
@@ -221,7 +223,8 @@ class Graph:
     def begin_tick(self) -> None:
         """Draw who updates and which messages arrive in the coming tick."""
         self._awake = self.rng.random(self.nodes) < self.pace
-        arrived = self.rng.random(len(self.connectors)) < self.connectors.reliability
+        chance = self.connectors.reliability * self.reliability
+        arrived = self.rng.random(len(self.connectors)) < chance
         lags = self.connectors.lags
         now = self.memory.seen(np.array([self.memory.count - 1]), lags)
         fresh = np.empty((len(self.connectors), 1), self.dtype)

@@ -26,6 +26,10 @@ class Memory:
         self.members: list[NDArray[np.int64] | None] = [None] * pools
         self.count = 0
         """Ticks pushed."""
+        self._broken = np.zeros(ticks, bool)
+        """Ticks that cannot be learned from: what came before or after them did not follow."""
+        self._unbroken = 0
+        """Ticks since the last cut."""
 
     @property
     def first(self) -> int:
@@ -34,9 +38,15 @@ class Memory:
         return oldest + self.depth + LONGEST_LATENCY
 
     @property
-    def usable(self) -> int:
+    def ready(self) -> NDArray[np.int64]:
         """Ticks that can be learned from: what came next is known too."""
-        return max(0, self.count - 1 - self.first)
+        ticks = np.arange(self.first, max(self.first, self.count - 1))
+        return ticks[~self._broken[ticks % len(self._broken)]]
+
+    @property
+    def usable(self) -> int:
+        """How many those are."""
+        return len(self.ready)
 
     def push(self, state: Array) -> None:
         """Remember a state (S,)."""
@@ -49,7 +59,14 @@ class Memory:
         now[known + 1 :] = 0
         for h in range(1, known + 1):
             now[h] = (now[h - 1] * self.scale[h - 1] - last[h - 1] * self.scale[h - 1]) / self.scale[h]
+        self._broken[row] = self._unbroken < self.depth + LONGEST_LATENCY
+        self._unbroken += 1
         self.count += 1
+
+    def cut(self) -> None:
+        """What is pushed next does not follow from what was pushed last."""
+        self._unbroken = 0
+        self._broken[(self.count - 1) % len(self._broken)] = True
 
     def measure(self) -> None:
         """Take the size of the differences now remembered as their unit, but that of the states."""
@@ -75,7 +92,7 @@ class Memory:
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """Ticks to learn from."""
-        return rng.integers(self.first, self.count - 1, count)
+        return rng.choice(self.ready, count)
 
     def seen(self, ticks: NDArray[np.int64], lags: int = 1) -> Array:
         """What was remembered at these ticks and up to `lags` - 1 ticks before, (lags, H, S, B)."""
@@ -90,7 +107,8 @@ class Memory:
     def clear(self) -> None:
         """Forget everything but the units."""
         self.differences[:] = 0
-        self.count = 0
+        self._broken[:] = False
+        self.count = self._unbroken = 0
 
     def _used(self) -> Array:
         return self.differences[: min(self.count, len(self.differences))]

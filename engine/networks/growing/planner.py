@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from engine.networks.growing import candidates, prune
 from engine.networks.growing.core import BudgetError
@@ -20,6 +21,10 @@ from engine.networks.growing.ledger import Decision, Ledger
 from engine.networks.growing.probe import Probe, Probed, prices
 
 Array = NDArray[Any]
+TURN = 5
+"""Steps between two turns of a meta-step that is spread."""
+BANNED = 5
+"""Meta-steps for which what was shed is not tried again, twice as many each time."""
 YOUNG = 2
 """Meta-steps that a cell is left in peace."""
 
@@ -35,24 +40,42 @@ class Planner:
         settings = self.graph.settings
         self.tokens = Tokens(self.graph.nodes, settings.cells + settings.taps)
         self._open: list[tuple[int, Probed]] = []
+        self._threads = ThreadpoolController()
         self._tabu: dict[Any, int] = {}
+        self._banned: dict[Any, int] = {}
 
-    def step(self) -> float:
-        """One learning step, and a meta-step when it is time; the batch's loss."""
+    def step(self, *, grow: bool = True, spread: bool = False) -> float:
+        """One learning step, and a meta-step when it is time; the batch's loss.
+
+        With `spread` a meta-step is not done at once: nodes take turns over the steps of a cycle.
+        """
         loss = self.learner.step()
         prune.fade(self.learner)
-        if self.learner.steps % self.graph.settings.cycle == 0:
-            self.meta_step()
+        if not grow:
+            return loss
+        cycle, nodes = self.graph.settings.cycle, self.graph.nodes
+        place = self.learner.steps % cycle
+        if spread:
+            turns = min(nodes, max(cycle // TURN, 1))
+            if place == 0:
+                self.settle()
+            elif place % TURN == 0 and place // TURN <= turns:
+                self.grow(np.arange(nodes)[place // TURN - 1 :: turns])
+        elif place == 0:
+            self.settle()
+            self.grow(np.arange(nodes))
         return loss
 
-    def meta_step(self, nodes: Any = None) -> list[Decision]:
-        """Settle accounts, shed, grow; the new decisions."""
-        begun = self.ledger.count
-        self._realise()
-        self._shed()
-        self.graph.compact()
-        self._grow(range(self.graph.nodes) if nodes is None else nodes)
-        return [d for d in self.ledger.tail(self.ledger.count - begun) if d.number >= begun]
+    def settle(self) -> None:
+        """See what the last commits were worth, and shed what does not pay."""
+        with self._alone():
+            self._realise()
+            self._shed()
+            self.graph.compact()
+
+    def _alone(self) -> Any:
+        """Thousands of small matrix products: a second BLAS thread would only be waited for."""
+        return self._threads.limit(limits=1, user_api="blas")
 
     def cells_of_nodes(self) -> NDArray[np.int64]:
         """Cells and grown taps of each node, (nodes,)."""
@@ -62,8 +85,10 @@ class Planner:
         np.add.at(count, c.reader, c.active[:, 1:].sum(1))
         return count
 
-    def _grow(self, nodes: Any) -> None:
-        wanted = self.probe.probe(self.probe.shortlist(nodes))
+    def grow(self, nodes: NDArray[np.int64]) -> None:
+        """Probe these nodes, and commit what pays."""
+        with self._alone():
+            wanted = self.probe.probe(self.probe.shortlist(int(node) for node in nodes))
         used = self.cells_of_nodes()
         self.tokens.deposit(used)
         need = np.zeros(self.graph.nodes, np.int64)
@@ -115,34 +140,38 @@ class Planner:
         return float(rise[cell]) if cell >= 0 else 0.0
 
     def _shed(self) -> None:
+        graph, settings = self.graph, self.graph.settings
         price = prices(self.learner)
-        cells = prune.condemn(self.learner, price, self.rng, YOUNG * self.graph.settings.cycle)
-        if len(cells):
-            rise, _ = prune.left_out(self.learner)
-            for cell in cells:
-                row, column = (int(i) for i in self.graph.core.M_idx[cell])
-                what = candidates.words_of_cell(self.graph, row, column, self.labels)
-                self._tabu[row, candidates.signature(self.graph, column)] = (
-                    self.learner.steps + 10 * self.graph.settings.cycle
-                )
-                self.ledger.note(
-                    Decision(0, self.learner.steps, "prune", row // self.graph.features, row, what, cells=-1,
-                             realised=-float(rise[cell]), price=float(price[row]))
-                )  # fmt: skip
-            prune.cool(self.learner, cells)
-        lines, rows = self.graph.connectors, price.reshape(self.graph.nodes, -1).sum(1)
-        _, taps = prune.left_out(self.learner)
+        rows = graph.core.M_idx[:, 0]
+        worth = np.where(candidates.abroad(graph), price.abroad[rows], price.within[rows])
+        cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
+        for cell in cells:
+            row, column = (int(i) for i in graph.core.M_idx[cell])
+            key = row, candidates.signature(graph, column)
+            self._banned[key] = 2 * self._banned.get(key, BANNED)
+            self._tabu[key] = self.learner.steps + self._banned[key] * settings.cycle
+            self._note_loss(row, candidates.words_of_cell(graph, row, column, self.labels), saved[cell], worth[cell])
+        prune.cool(self.learner, cells)
+        self._shed_taps(price.within.reshape(graph.nodes, -1).sum(1))
+
+    def _shed_taps(self, price: Array) -> None:
+        """The outer taps first."""
+        lines = self.graph.connectors
+        _, saved = prune.left_out(self.learner)
         old = lines.active & (lines.age >= YOUNG * self.graph.settings.cycle)
         old[:, 0] = False
-        for line, tap in np.argwhere(old & (taps < rows[lines.reader][:, None]))[::-1]:
-            lines.drop_tap(int(line), int(tap))
+        for line, tap in np.argwhere(old & (saved < price[lines.reader][:, None]))[::-1]:
             node = int(lines.reader[line])
-            what = candidates.words(self.graph, candidates.Candidate("tap", node, 0, line=int(line), tap=int(tap)),
-                                    self.labels)  # fmt: skip
-            self.ledger.note(
-                Decision(0, self.learner.steps, "prune", node, node * self.graph.features, what, cells=-1,
-                         realised=-float(taps[line, tap]), price=float(rows[node]))
-            )  # fmt: skip
+            gone = candidates.Candidate("tap", node, node * self.graph.features, line=int(line), tap=int(tap))
+            words = candidates.words(self.graph, gone, self.labels)
+            lines.drop_tap(int(line), int(tap))
+            self._note_loss(gone.row, words, saved[line, tap], price[node])
+
+    def _note_loss(self, row: int, what: str, saved: float, price: float) -> None:
+        self.ledger.note(
+            Decision(0, self.learner.steps, "prune", row // self.graph.features, row, what, cells=-1,
+                     realised=-float(saved), price=float(price))
+        )  # fmt: skip
 
 
 def _key(graph: Graph, c: candidates.Candidate) -> Any:

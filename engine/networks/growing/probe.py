@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from engine.networks.growing.candidates import Candidate, feature, is_cold, values_of
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
-from engine.networks.growing.relax import relaxed_errors
+from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
 
 Array = NDArray[Any]
 BATCHES = 4
@@ -68,14 +68,31 @@ class _Signal:
         return found
 
 
-def prices(learner: Learner) -> Array:
-    """Of a cell in each row, (S,), in units of loss."""
-    graph = learner.graph
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a cell must earn in each row, (S,), in units of loss: one that stays within its node, and one that does not.
+
+    A message from elsewhere must also explain some share of the loss: with noise in what is seen, nodes that merely go
+    along with the true sources help a little to see those clearly.
+    """
+
+    within: Array
+    abroad: Array
+
+    def of(self, graph: Graph, row: int, sources: Iterable[int]) -> float:
+        """Of a cell of a row that reads these state numbers."""
+        within = all(graph.node_of(source) == row // graph.features for source in sources)
+        return float((self.within if within else self.abroad)[row])
+
+
+def prices(learner: Learner) -> Prices:
+    """Of the moment."""
+    graph, settings = learner.graph, learner.graph.settings
     n = max(learner.graph.memory.usable, 2)
     width = graph.states + graph.pools
-    candidates = width + (width * (width + 1) // 2 if graph.settings.products else 0) + graph.settings.knots
-    found: Array = graph.settings.price * learner.loss * (log(n) + 2 * log(candidates)) / n
-    return found
+    candidates = width + (width * (width + 1) // 2 if settings.products else 0) + settings.knots
+    within = settings.price * learner.loss * (log(n) + 2 * log(candidates)) / n
+    return Prices(within, np.maximum(within, settings.price * settings.least * learner.loss))
 
 
 class Probe:
@@ -86,24 +103,29 @@ class Probe:
 
     def shortlist(self, nodes: Iterable[int]) -> dict[int, list[Candidate]]:
         """The most promising Cold regions of each node."""
-        nodes = list(nodes)
-        passes = [self.learner.errors(self.graph.settings.batch) for _ in range(BATCHES)]
-        errors, _ = relaxed_errors(self.graph, passes)
-        passes = [(done, error) for (done, _), error in zip(passes, errors, strict=True)]
-        knots = self._knots(passes[0][0])
+        graph = self.graph
+        passes, errors = self._look(graph.settings.batch, BATCHES)
+        knots = knots_of(graph, passes[0])
+        freed = [error.copy() for error in errors]
+        for row in range(graph.states):
+            base = Base(own_terms(graph, row, passes))
+            for into, free in zip(freed, base.without([error[row] for error in errors]), strict=True):
+                into[row] = free
+        taps = self._taps(passes, freed)
         found: dict[int, list[Candidate]] = {}
-        taps = self._taps(passes)
         for node in nodes:
-            values = [values_of(self.graph, node, done) for done, _ in passes]
-            rows = range(node * self.graph.features, (node + 1) * self.graph.features)
-            mine = [c for row in rows for c in self._of_row(node, row, values, errors, knots)]
-            mine += taps[node][:SHORTLIST]
-            found[node] = mine
+            values = [values_of(graph, node, done) for done in passes]
+            rows = range(node * graph.features, (node + 1) * graph.features)
+            mine = [c for row in rows for c in self._of_row(node, row, values, freed, knots)]
+            found[node] = mine + taps[node][:SHORTLIST]
         return found
 
-    def _of_row(
-        self, node: int, row: int, values: list[Array], errors: list[Array], knots: Array
-    ) -> list[Candidate]:
+    def _look(self, samples: int, batches: int) -> tuple[list[Pass], list[Array]]:
+        """Fresh batches: passes and errors."""
+        both = [self.learner.errors(samples) for _ in range(batches)]
+        return [done for done, _ in both], [error for _, error in both]
+
+    def _of_row(self, node: int, row: int, values: list[Array], errors: list[Array], knots: Array) -> list[Candidate]:
         """The best of each row: lines, the constant, products and hinges compete by their ratio."""
         graph = self.graph
         samples = values[0].shape[1]
@@ -135,13 +157,15 @@ class Probe:
         cold = [replace(c, snr=ratio) for ratio, c in pool if is_cold(graph, c)]
         return cold[:SHORTLIST]
 
-    def _taps(self, passes: list[tuple[Pass, Array]]) -> dict[int, list[Candidate]]:
+    def _taps(self, passes: list[Pass], errors: list[Array]) -> dict[int, list[Candidate]]:
         """Taps of the lines that there are, best first."""
         graph = self.graph
         found: dict[int, list[Candidate]] = defaultdict(list)
         if not len(graph.connectors):
             return found
-        gradients = np.stack([graph.backward(done, error / error.shape[1])[1] for done, error in passes])
+        gradients = np.stack(
+            [graph.backward(done, error / error.shape[1])[1] for done, error in zip(passes, errors, strict=True)]
+        )
         flat = gradients.reshape(BATCHES, -1)
         ratios = _Signal(flat.sum(0), np.square(flat).sum(0)).ratio().reshape(gradients.shape[1:])
         for at in np.argsort(-ratios, axis=None):
@@ -152,33 +176,44 @@ class Probe:
                 found[node].append(Candidate("tap", node, row, line=line, tap=tap, snr=float(ratios[line, tap])))
         return found
 
-    def _knots(self, done: Pass) -> Array:
-        """Quantiles of every state number, (knots, S)."""
-        levels = (np.arange(self.graph.settings.knots) + 0.5) / max(self.graph.settings.knots, 1)
-        found: Array = np.quantile(done.seen[0, 0, : self.graph.states], levels, axis=1).reshape(len(levels), -1)
-        return found
-
     def probe(self, shortlists: dict[int, list[Candidate]]) -> dict[int, list[Probed]]:
         """What each node should grow, best first, at most `commits` each."""
+        passes, errors = self._look(self.graph.settings.evidence, STEPS + BATCHES)
+        knots, price = knots_of(self.graph, passes[0]), prices(self.learner)
+        return {
+            node: self._probe_node(node, mine, passes, errors, knots, price)
+            for node, mine in shortlists.items()
+            if mine
+        }
+
+    def _probe_node(
+        self, node: int, mine: list[Candidate], passes: list[Pass], errors: list[Array], knots: Array, price: Prices
+    ) -> list[Probed]:
+        """Regions within the node first: as long as one of them pays, no message is needed."""
         graph = self.graph
-        passes = [self.learner.errors(graph.settings.evidence) for _ in range(STEPS + BATCHES)]
-        errors, bases = relaxed_errors(graph, passes)
-        price = prices(self.learner)
-        found = {}
-        for node, mine in shortlists.items():
-            if not mine:
+        memory = own_memory(graph, node, passes, knots)
+        for within in (True, False):
+            some = [c for c in mine if _within(graph, c) == within]
+            if not some:
                 continue
-            rows = range(node * graph.features, (node + 1) * graph.features)
-            features = [_features(graph, node, mine, done) for done, _ in passes]
-            frozen = _moments(features, [error[rows.start : rows.stop] for _, error in passes])
-            for r, row in enumerate(rows):
-                freed = bases[row].without([f[:, r] for f in features], passes)
-                for into, free in zip(features, freed, strict=True):
+            features = [_features(graph, node, some, done) for done in passes]
+            rows = slice(node * graph.features, (node + 1) * graph.features)
+            own = [error[rows].copy() for error in errors]
+            frozen = _moments(features, own)
+            for r, row in enumerate(range(graph.states)[rows]):
+                signals = own_terms(graph, row, passes)
+                if not within:
+                    signals = [np.concatenate(pair) for pair in zip(signals, memory, strict=True)]
+                base = Base(signals)
+                for into, free in zip(features, base.without([f[:, r] for f in features]), strict=True):
                     into[:, r] = free
-            relaxed = _moments(features, [error[rows.start : rows.stop] for error in errors])
-            costs = np.array([price[rows].sum() if c.kind == "tap" else price[c.row] for c in mine])
-            found[node] = self._choose(mine, relaxed, frozen, costs)
-        return found
+                for into, free in zip(own, base.without([error[r] for error in own]), strict=True):
+                    into[r] = free
+            costs = np.array([_cost(graph, price, c) for c in some])
+            chosen = self._choose(some, _moments(features, own), frozen, costs)
+            if chosen:
+                return chosen
+        return []
 
     def _choose(
         self, mine: list[Candidate], relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array
@@ -202,6 +237,20 @@ class Probe:
             left[best] = False
             slope = slope + curvature[:, :, best] * value[best]
         return chosen
+
+
+def _within(graph: Graph, c: Candidate) -> bool:
+    """Whether a region stays within its node."""
+    if c.kind == "tap":
+        return graph.node_of(int(graph.connectors.source[c.line])) == c.node
+    return all(graph.node_of(source) == c.node for source in c.sources)
+
+
+def _cost(graph: Graph, price: Prices, c: Candidate) -> float:
+    """A tap serves all numbers of its node."""
+    if c.kind == "tap":
+        return float(price.within[c.row : c.row + graph.features].sum())
+    return price.of(graph, c.row, c.sources)
 
 
 def _features(graph: Graph, node: int, mine: list[Candidate], done: Pass) -> Array:

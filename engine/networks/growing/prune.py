@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.networks.growing.candidates import abroad, slopes
 from engine.networks.growing.core import Heat
 from engine.networks.growing.learner import Learner
+from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
 
 Array = NDArray[Any]
 SAMPLE = 16
@@ -32,35 +34,46 @@ def left_out(learner: Learner, batches: int = 4) -> tuple[Array, Array]:
 
     Half the mean square error is quadratic in a row's cells, with curvature C = mean(f f^T), so with w* the row's optimum
     that is w*_k^2 / (2 (C^-1)_kk), on fresh batches (Hassibi & Stork 1993, "Optimal brain surgeon"). Without the others'
-    help a cell that merely balances its like would look dear. Second: the same for taps, (L, H), alone and to first order.
+    help a cell that merely balances its like would look dear. A cell that reads another node is left out of all that its
+    own node could do by itself. Second: the same for taps, (L, H), alone and to first order.
     """
     graph = learner.graph
     k = graph.core
-    passes = [learner.errors(graph.settings.evidence) for _ in range(batches)]
-    terms = np.concatenate([done.terms for done, _ in passes], 1)
-    error = np.concatenate([e for _, e in passes], 1)
+    both = [learner.errors(graph.settings.evidence) for _ in range(batches)]
+    passes, errors = [done for done, _ in both], [error for _, error in both]
+    knots = knots_of(graph, passes[0])
+    far = abroad(graph)
     saved = np.zeros(k.struct)
-    for row in range(graph.states):
-        own = k.of_rows(row, row + 1)
-        if own.start == own.stop:
-            continue
-        f = terms[k.columns[own]]
-        curvature = (f @ f.T).astype(np.float64) / f.shape[1]
-        curvature[np.diag_indices_from(curvature)] *= 1 + 1e-6
-        inverse = np.linalg.inv(curvature + 1e-12 * np.eye(len(f)))
-        best = k.W_vals[own] - inverse @ (f @ error[row]).astype(np.float64) / f.shape[1]
-        saved[own] = 0.5 * best**2 / np.maximum(np.diag(inverse), 1e-12)
+    for node in range(graph.nodes):
+        memory: list[Array] = []
+        for row in range(node * graph.features, (node + 1) * graph.features):
+            own = k.of_rows(row, row + 1)
+            if own.start == own.stop:
+                continue
+            terms, error = own_terms(graph, row, passes), [e[row] for e in errors]
+            saved[own] = _saved(k.W_vals[own], terms, error)
+            if far[own].any():
+                memory = memory or own_memory(graph, node, passes, knots)
+                wide = [np.concatenate(pair) for pair in zip(terms, memory, strict=True)]
+                saved[own] = np.where(far[own], _saved(k.W_vals[own], wide, error), saved[own])
     taps = np.zeros(graph.connectors.taps.shape)
     t = graph.connectors.taps.astype(np.float64)
-    for done, e in passes:
+    for done, e in both:
         taps += -t * graph.backward(done, e / e.shape[1])[1] / batches
     return saved, taps + _tap_squares(learner)
 
 
+def _saved(w: Array, signals: list[Array], error: list[Array]) -> Array:
+    """By each of the first cells among the signals (K, B), of weights `w` (cells,); the others have weight 0."""
+    base = Base(signals)
+    samples = sum(len(e) for e in error)
+    best = w - base.explain(error)[: len(w)]
+    found: Array = 0.5 * best**2 / np.maximum(np.diag(base.inverse)[: len(w)] * samples, 1e-12)
+    return found
+
+
 def _tap_squares(learner: Learner) -> Array:
     """t^2 mean(f^2) / 2 of each tap that was grown, summed over the node's numbers."""
-    from engine.networks.growing.candidates import slopes
-
     graph = learner.graph
     c = graph.connectors
     found = np.zeros(c.taps.shape)
@@ -94,20 +107,17 @@ def calibrated(learner: Learner, rng: np.random.Generator) -> tuple[Array, float
     return scores * ratio, ratio
 
 
-def condemn(learner: Learner, price: Array, rng: np.random.Generator, young: int) -> Array:
-    """Places of Hot cells, at least `young` steps old, that do not save their price (of each row, (S,)): of each row the
-    cheapest, since the others may be worth more without it."""
+def condemn(learner: Learner, worth: Array, young: int) -> tuple[Array, Array]:
+    """Places of Hot cells, at least `young` steps old, that save less than their `worth` (nnz,): of each row the cheapest,
+    since the others may be worth more without it. Second: what each cell saves."""
     graph = learner.graph
     k = graph.core
     old = k.hot & (k.age >= young)
-    if not old.any():
-        return np.empty(0, np.int64)
-    worth = price[k.M_idx[:, 0]]
     rise, _ = left_out(learner)
     cheap = np.flatnonzero(old & (rise < worth))
     order = cheap[np.lexsort((rise[cheap] / worth[cheap], k.M_idx[cheap, 0]))]
     _, first = np.unique(k.M_idx[order, 0], return_index=True)
-    return order[first]
+    return order[first], rise
 
 
 def cool(learner: Learner, cells: Array) -> None:

@@ -1,14 +1,14 @@
-"""Relaxing the base of a probe: what the cells that a row has already could still do by themselves does not count.
+"""Relaxing the base of a probe: what a node could still do by itself does not count for a region.
 
 While cells learn, the error holds much that they will take away without help, and any region alike them would seem to
 promise it. So the error of a row, and what a region would feed to it, are freed of what the row's own terms explain by
 least squares over the batches at hand: the gain is then that of the region once the row has adapted (orthogonal least
-squares; Chen, Billings & Luo 1989). A frozen base keeps both as they are.
+squares; Chen, Billings & Luo 1989). For a message from another node the base is wider: all that the node remembers of
+itself, straight and bent, whether it has cells for it or not. What another node tells must be news.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,40 +20,52 @@ Array = NDArray[Any]
 RIDGE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
 class Base:
-    """A row's own terms: their columns and the inverse of their Gram matrix, summed over all samples."""
+    """Signals that a row can make by itself, one array (K, B) for each pass, and the inverse of their Gram matrix."""
 
-    columns: NDArray[np.int32]
-    inverse: Array
-
-    @classmethod
-    def of(cls, graph: Graph, row: int, passes: list[tuple[Pass, Array]]) -> Base:
-        """The base of a predicted number."""
-        columns = graph.core.columns[graph.core.of_rows(row, row + 1)]
-        gram = np.zeros((len(columns), len(columns)))
-        for done, _ in passes:
-            f = done.terms[columns]
+    def __init__(self, signals: list[Array]) -> None:
+        self.signals = signals
+        gram = np.zeros((len(signals[0]),) * 2)
+        for f in signals:
             gram += f @ f.T
         gram[np.diag_indices_from(gram)] *= 1 + RIDGE
-        return cls(columns, np.linalg.inv(gram + np.eye(len(gram)) * 1e-12))
+        self.inverse: Array = np.linalg.inv(gram + np.eye(len(gram)) * 1e-9)
 
-    def without(self, signals: list[Array], passes: list[tuple[Pass, Array]]) -> list[Array]:
-        """Signals (Q, B) or (B,), one of each pass, freed of what the base explains."""
-        if not len(self.columns):
-            return signals
-        own = [done.terms[self.columns] for done, _ in passes]
-        together = sum(f @ s.T for f, s in zip(own, signals, strict=True))
-        coefficients = (self.inverse @ together).T.astype(own[0].dtype)
-        return [s - coefficients @ f for f, s in zip(own, signals, strict=True)]
+    def explain(self, wanted: list[Array]) -> Array:
+        """Coefficients (K,) or (K, Q) with which the base comes nearest to signals (B,) or (Q, B) of each pass."""
+        found: Array = self.inverse @ sum(f @ s.T for f, s in zip(self.signals, wanted, strict=True))
+        return found
+
+    def without(self, wanted: list[Array]) -> list[Array]:
+        """Signals (B,) or (Q, B) of each pass, freed of what the base explains."""
+        if not len(self.inverse):
+            return wanted
+        coefficients = self.explain(wanted).T.astype(wanted[0].dtype)
+        return [s - coefficients @ f for f, s in zip(self.signals, wanted, strict=True)]
 
 
-def relaxed_errors(graph: Graph, passes: list[tuple[Pass, Array]]) -> tuple[list[Array], list[Base]]:
-    """Errors (S, B) of each pass if the base had adapted, and the bases of all rows."""
-    errors = [error.copy() for _, error in passes]
-    bases = [Base.of(graph, row, passes) for row in range(graph.states)]
-    for row, base in enumerate(bases):
-        freed = base.without([error[row] for _, error in passes], passes)
-        for into, found in zip(errors, freed, strict=True):
-            into[row] = found
-    return errors, bases
+def own_terms(graph: Graph, row: int, passes: list[Pass]) -> list[Array]:
+    """Terms of the row's cells, (cells, B) for each pass."""
+    columns = graph.core.columns[graph.core.of_rows(row, row + 1)]
+    return [done.terms[columns] for done in passes]
+
+
+def own_memory(graph: Graph, node: int, passes: list[Pass], knots: Array) -> list[Array]:
+    """All that a node remembers of itself: every difference of its numbers, the numbers bent at `knots` (K, S), and 1."""
+    own = slice(node * graph.features, (node + 1) * graph.features)
+    found = []
+    for done in passes:
+        now = done.seen[0, 0, own]
+        bent = np.maximum(now[None] - knots[:, own, None].astype(graph.dtype), 0)
+        straight = done.seen[0, :, own]
+        parts = (straight.reshape(-1, now.shape[1]), bent.reshape(-1, now.shape[1]), np.ones_like(now[:1]))
+        found.append(np.concatenate(parts))
+    return found
+
+
+def knots_of(graph: Graph, done: Pass) -> Array:
+    """Quantiles of every state number, (knots, S)."""
+    count = graph.settings.knots
+    levels = (np.arange(count) + 0.5) / max(count, 1)
+    found: Array = np.quantile(done.seen[0, 0, : graph.states], levels, axis=1).reshape(count, graph.states)
+    return found

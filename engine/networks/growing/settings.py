@@ -40,5 +40,7 @@ class GrowthSettings:
     """b: standard errors that are taken off a measured gain."""
     price: float = 1.0
     """Times the extended BIC's price of a cell that a gain must pay."""
+    least: float = 0.01
+    """Share of a number's loss that a cell which reads another node must explain, at the least."""
     scale: float = 1.0
     """Of the barrier gamma."""
