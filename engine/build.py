@@ -13,10 +13,10 @@ from engine.networks.conv.chain import ConvChain
 from engine.networks.conv.plan import Plan, PlanError
 from engine.networks.conv.spec import build_plan
 from engine.networks.energy_cube import EnergyCube
+from engine.networks.growing.spec import GrowthTable
 from engine.networks.hopfield_chain import HopfieldChain
 from engine.networks.neural_cube import NeuralCube
 from engine.networks.recursive_chain import RecursiveChain
-from engine.networks.growing.spec import GrowthTable
 from engine.preset import Preset, PresetError
 from engine.trits import unpacked
 from engine.weights import read_weights

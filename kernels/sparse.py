@@ -1,4 +1,5 @@
-"""Sparse state functions of a whole graph in one call: cost grows with the number of cells, not with rows times columns.
+"""Sparse state functions of a whole graph in one call: cost grows with the number of cells, not with rows times
+columns.
 
 A graph predicts R numbers at once. Lines read its memory through temporal taps, terms are made of lines, and the cells
 of a sparse matrix weigh terms:
@@ -14,7 +15,8 @@ column of every array is a sample:
     taps      (L, H)            and `active` (L, H) bool
     terms     kinds (F,) uint8, left (F,), right (F,), knots (F,)
     cells     sorted by row, then column: `starts` (R + 1,) where each row begins, `columns` (nnz,), `values` (nnz,)
-    by_column                   the same cells sorted by column: `starts` (F + 1,), `order` (nnz,) into the cells, `rows`
+    by_column                   the same cells sorted by column: `starts` (F + 1,), `order` (nnz,) into the cells,
+    `rows`
 
 The arrays that come out are overwritten whole. `kernels.sparse_reference` is the same in NumPy.
 """

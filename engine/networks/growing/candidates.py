@@ -1,8 +1,8 @@
 """Regions that a node could grow, and what each of them would feed to the node: a shadow beside the frozen base.
 
 The error of a node's numbers, seen from a region of value d, is e + d f: f, its feature, is what one unit of the region
-would add to the prediction. Cells are exactly linear in d, so loss and gradient are exactly quadratic in it; a tap is, to
-first order.
+would add to the prediction. Cells are exactly linear in d, so loss and gradient are exactly quadratic in it; a tap is,
+to first order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Candidate:
 
 def values_of(graph: Graph, node: int, done: Pass) -> Array:
     """All state numbers as this node reads them, (S + pools, B): through its own lines where it has one."""
-    values = done.seen[0, 0].copy()
+    values: Array = done.seen[0, 0].copy()
     c = graph.connectors
     own = np.flatnonzero((c.reader == node) & (c.latency == 0))[::-1]
     values[c.source[own]] = done.lines[own]
@@ -151,7 +151,8 @@ def signature(graph: Graph, column: int) -> tuple[str, tuple[int, ...], float]:
 
 
 def sources_of(graph: Graph) -> tuple[Array, Array]:
-    """State numbers that each cell reads, both (nnz,); the second is the first again but for products, -1 for the constant."""
+    """State numbers that each cell reads, both (nnz,); the second is the first again but for products, -1 for the
+    constant."""
     terms, source = graph.terms, graph.connectors.source
     column = graph.core.M_idx[:, 1]
     if not len(source):

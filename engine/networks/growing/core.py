@@ -72,7 +72,8 @@ class SparseCore:
     @property
     def hot(self) -> NDArray[np.bool_]:
         """Cells that learn."""
-        return self.heat == Heat.HOT
+        found: NDArray[np.bool_] = self.heat == Heat.HOT
+        return found
 
     def widen(self, columns: int) -> None:
         """Make room for more columns."""
@@ -109,6 +110,11 @@ class SparseCore:
         self.born = np.concatenate([self.born, np.full(count, tick)])
         self.heat = np.concatenate([self.heat, np.full(count, Heat.HOT, np.uint8)])
         self._keep(np.argsort(self._keys(self.M_idx), kind="stable"))
+
+    def shift(self, cells: Cells, by: Array) -> None:
+        """Add to the values of those of the cells (n, 2) that are there."""
+        at = self.find(cells)
+        self.W_vals[at[at >= 0]] += by[at >= 0].astype(self.dtype)
 
     def remove(self, where: NDArray[Any]) -> None:
         """Cells at these places of the list, or of a mask over it, become Cold."""
@@ -148,6 +154,11 @@ class SparseCore:
     def of_rows(self, first: int, last: int) -> slice:
         """Where the cells of rows first to last - 1 lie in the list."""
         return slice(int(self.starts[first]), int(self.starts[last]))
+
+    def hot_of_row(self, row: int) -> NDArray[np.int64]:
+        """Places of a row's Hot cells in the list."""
+        own = self.of_rows(row, row + 1)
+        return own.start + np.flatnonzero(self.heat[own] == Heat.HOT)
 
     def renumber(self, columns: NDArray[np.int64]) -> None:
         """Column c becomes columns[c]; order is kept, so the new numbers must grow. Columns without cells may be -1."""

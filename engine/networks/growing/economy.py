@@ -4,8 +4,9 @@
     gamma(C) = 1 / (scale sqrt(max(1 - (C / limit)^2, eps)))           barrier
     L_total = L gamma(C)                                               objective
 
-C counts cells and taps softly, C = sum w^2 / (w^2 + width^2): each counts less than one, so C < C_struct <= limit and the
-barrier, which rises without bound towards the limit, is approached and never crossed. A scale of 1 makes gamma(0) = 1.
+C counts cells and taps softly, C = sum w^2 / (w^2 + width^2): each counts less than one, so C < C_struct <= limit and
+the barrier, which rises without bound towards the limit, is approached and never crossed. A scale of 1 makes gamma(0) =
+1.
 
 A token is the right to hold one cell. All tokens together are the limit, and are neither made nor lost: they lie in the
 pool or with a node. Nodes are given tokens in proportion to their moving-average gain per token (CGPT).

@@ -25,7 +25,7 @@ LONGEST_LATENCY = 16
 
 class Connectors:
     """All lines of a graph: `source`, `reader`, `latency`, `capacity` int64 (L,), `reliability` (L,), `taps` (L, H) and
-    which of them are there, `active`. `mean`, `square`, `age` (L, H) are Adam's."""
+    which of them are there, `active`, and which of those fade out, `cooling`. `mean`, `square`, `age` (L, H) are Adam's."""
 
     def __init__(self, memory: int, limit: int, dtype: Any = np.float32) -> None:
         self.memory, self.limit = memory, limit
@@ -35,7 +35,7 @@ class Connectors:
         self.taps = np.empty((0, memory), dtype)
         self.mean, self.square = self.taps.copy(), self.taps.copy()
         self.age = np.empty((0, memory), np.int64)
-        self.active = np.empty((0, memory), bool)
+        self.active, self.cooling = np.empty((0, memory), bool), np.empty((0, memory), bool)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -73,6 +73,7 @@ class Connectors:
             setattr(self, name, np.append(getattr(self, name), value))
         self.taps = np.concatenate([self.taps, first])
         self.active = np.concatenate([self.active, first > 0])
+        self.cooling = np.concatenate([self.cooling, first < 0])
         self.mean, self.square = (np.concatenate([a, 0 * first]) for a in (self.mean, self.square))
         self.age = np.concatenate([self.age, np.zeros((1, self.memory), np.int64)])
         return len(self) - 1
@@ -95,11 +96,11 @@ class Connectors:
         """Take away a tap other than the first."""
         if tap == 0:
             raise ValueError("the first tap of a line stays")
-        self.active[line, tap] = False
+        self.active[line, tap] = self.cooling[line, tap] = False
         self.taps[line, tap] = 0
 
     def keep(self, lines: NDArray[np.int64]) -> None:
         """Forget all other lines."""
-        for name in ("source", "reader", "latency", "capacity", "reliability", "taps", "active", "mean", "square",
-                     "age"):  # fmt: skip
+        for name in ("source", "reader", "latency", "capacity", "reliability", "taps", "active", "cooling", "mean",
+                     "square", "age"):  # fmt: skip
             setattr(self, name, getattr(self, name)[lines])

@@ -5,8 +5,8 @@ A node's core says by how much its state will change, in units of the usual chan
     state_r(t + 1) = state_r(t) + unit_r sum_f W[r, f] term_f
 
 so a node without cells is an exact identity: it keeps its state and costs nothing. A tick has two halves. Modules
-*gather*: they read what is committed and work out their next state; then all *commit*. Nothing that is read changes while
-modules gather, so their order does not matter.
+*gather*: they read what is committed and work out their next state; then all *commit*. Nothing that is read changes
+while modules gather, so their order does not matter.
 """
 
 from __future__ import annotations
@@ -118,20 +118,24 @@ class Graph:
         term = self.term(LINE, node, self.line(node, source))
         self.core.add(np.array([[row, term]]), np.array([weight]), tick)
 
-    def compact(self) -> None:
-        """Forget terms without cells and lines without terms; predictions stay as they are."""
+    def compact(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Forget terms without cells and lines without terms; predictions stay as they are.
+
+        Returns the new number of each term and each line, -1 for a forgotten one.
+        """
         terms = np.union1d([0], self.core.M_idx[:, 1])
-        new = np.full(len(self.terms), -1)
-        new[terms] = np.arange(len(terms))
+        new_terms = np.full(len(self.terms), -1)
+        new_terms[terms] = np.arange(len(terms))
         self.terms.keep(terms)
-        self.core.renumber(new)
+        self.core.renumber(new_terms)
         lines = self.terms.lines_used()
-        new = np.full(len(self.connectors), -1)
-        new[lines] = np.arange(len(lines))
+        new_lines = np.full(len(self.connectors), -1)
+        new_lines[lines] = np.arange(len(lines))
         if len(self._mailbox) == len(self.connectors):
             self._mailbox = self._mailbox[lines]
         self.connectors.keep(lines)
-        self.terms.renumber(new)
+        self.terms.renumber(new_lines)
+        return new_terms, new_lines
 
     def adjacency(self, eps: float = 0.0) -> Array:
         """How strongly each node reads each other, (nodes, nodes): largest |w| over their cells, in scaled units; 0

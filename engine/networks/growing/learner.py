@@ -84,7 +84,7 @@ def step_taps(graph: Graph, gradient: Array, rate: float) -> None:
     from kernels import sparse
 
     c = graph.connectors
-    hot = _grown(graph)
+    hot = _grown(graph) & ~c.cooling
     for name in ("taps", "mean", "square", "age"):
         setattr(c, name, np.ascontiguousarray(getattr(c, name)))
     sparse.adam_step(

@@ -1,7 +1,7 @@
 """Meta-steps: every `cycle` learning steps the planner sheds what does not pay and grows what promises to.
 
-It deals in tokens, the right to hold a cell: idle ones go back to the pool, and nodes that want to grow are given some in
-proportion to what they gained per token so far.
+It deals in tokens, the right to hold a cell: idle ones go back to the pool, and nodes that want to grow are given some
+in proportion to what they gained per token so far.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from threadpoolctl import ThreadpoolController
 from engine.networks.growing import candidates, prune
 from engine.networks.growing.core import BudgetError
 from engine.networks.growing.economy import Tokens
-from engine.networks.growing.graph import Graph
+from engine.networks.growing.fade import Fading, heirs_of_cell, heirs_of_tap
+from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.ledger import Decision, Ledger
 from engine.networks.growing.probe import Probe, Probed, prices
@@ -41,6 +42,7 @@ class Planner:
         self.tokens = Tokens(self.graph.nodes, settings.cells + settings.taps)
         self._open: list[tuple[int, Probed]] = []
         self._threads = ThreadpoolController()
+        self.fading = Fading(self.graph)
         self._tabu: dict[Any, int] = {}
         self._banned: dict[Any, int] = {}
 
@@ -50,13 +52,13 @@ class Planner:
         With `spread` a meta-step is not done at once: nodes take turns over the steps of a cycle.
         """
         loss = self.learner.step()
-        prune.fade(self.learner)
+        self.fading.step()
         if not grow:
             return loss
         cycle, nodes = self.graph.settings.cycle, self.graph.nodes
         place = self.learner.steps % cycle
-        if spread:
-            turns = min(nodes, max(cycle // TURN, 1))
+        if spread and cycle > TURN:
+            turns = min(nodes, (cycle - 1) // TURN)
             if place == 0:
                 self.settle()
             elif place % TURN == 0 and place // TURN <= turns:
@@ -71,7 +73,7 @@ class Planner:
         with self._alone():
             self._realise()
             self._shed()
-            self.graph.compact()
+            self.fading.renumber(*self.graph.compact())
 
     def _alone(self) -> Any:
         """Thousands of small matrix products: a second BLAS thread would only be waited for."""
@@ -92,10 +94,10 @@ class Planner:
         used = self.cells_of_nodes()
         self.tokens.deposit(used)
         need = np.zeros(self.graph.nodes, np.int64)
-        for node, found in wanted.items():
-            need[node] = len(found)
+        for node, chosen in wanted.items():
+            need[node] = len(chosen)
         self.tokens.allot(need)
-        order = sorted(((p.score, node, p) for node, found in wanted.items() for p in found), key=lambda t: -t[0])
+        order = sorted(((p.score, node, p) for node, chosen in wanted.items() for p in chosen), key=lambda t: -t[0])
         for _, node, found in order:
             key = _key(self.graph, found.candidate)
             if used[node] >= self.tokens.held[node] or self._tabu.get(key, -1) > self.learner.steps:
@@ -104,6 +106,7 @@ class Planner:
                 cells = candidates.commit(self.graph, found.candidate, found.value, self.learner.steps)
             except BudgetError:
                 continue
+            self.graph.core.shift(found.heirs.cells, -found.value * found.heirs.shares)
             used[node] += cells
             self._note(found, cells)
 
@@ -111,8 +114,8 @@ class Planner:
         c = found.candidate
         sources = c.sources if c.kind != "tap" else (int(self.graph.connectors.source[c.line]),)
         kept = self.ledger.note(
-            Decision(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels), sources,
-                     cells, c.snr, found.gain, found.error, found.price)
+            Decision(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
+            sources, cells, c.snr, found.gain, found.error, found.price)
         )  # fmt: skip
         self._open.append((kept.number, found))
 
@@ -145,27 +148,32 @@ class Planner:
         rows = graph.core.M_idx[:, 0]
         worth = np.where(candidates.abroad(graph), price.abroad[rows], price.within[rows])
         cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
+        passes = self._passes() if len(cells) else []
         for cell in cells:
             row, column = (int(i) for i in graph.core.M_idx[cell])
             key = row, candidates.signature(graph, column)
             self._banned[key] = 2 * self._banned.get(key, BANNED)
             self._tabu[key] = self.learner.steps + self._banned[key] * settings.cycle
             self._note_loss(row, candidates.words_of_cell(graph, row, column, self.labels), saved[cell], worth[cell])
-        prune.cool(self.learner, cells)
+            self.fading.cell(int(cell), heirs_of_cell(graph, int(cell), passes))
         self._shed_taps(price.within.reshape(graph.nodes, -1).sum(1))
 
     def _shed_taps(self, price: Array) -> None:
         """The outer taps first."""
         lines = self.graph.connectors
         _, saved = prune.left_out(self.learner)
-        old = lines.active & (lines.age >= YOUNG * self.graph.settings.cycle)
+        old = lines.active & ~lines.cooling & (lines.age >= YOUNG * self.graph.settings.cycle)
         old[:, 0] = False
+        passes = self._passes() if old.any() else []
         for line, tap in np.argwhere(old & (saved < price[lines.reader][:, None]))[::-1]:
             node = int(lines.reader[line])
             gone = candidates.Candidate("tap", node, node * self.graph.features, line=int(line), tap=int(tap))
             words = candidates.words(self.graph, gone, self.labels)
-            lines.drop_tap(int(line), int(tap))
+            self.fading.tap(int(line), int(tap), heirs_of_tap(self.graph, int(line), int(tap), passes))
             self._note_loss(gone.row, words, saved[line, tap], price[node])
+
+    def _passes(self) -> list[Pass]:
+        return [self.learner.errors(self.graph.settings.evidence)[0] for _ in range(2)]
 
     def _note_loss(self, row: int, what: str, saved: float, price: float) -> None:
         self.ledger.note(

@@ -1,13 +1,13 @@
 """The frozen probe: which regions a node should grow, on evidence from fresh batches only.
 
-Four batches give the prospective gradient of every region of every node, and its signal-to-noise ratio |mean| / (sd + eps)
-shortlists a few. Each of these takes two steps on a shadow beside the frozen base, on fresh batches, and four further
-fresh batches say how the loss would change:
+Four batches give the prospective gradient of every region of every node, and its signal-to-noise ratio |mean| / (sd +
+eps) shortlists a few. Each of these takes two steps on a shadow beside the frozen base, on fresh batches, and four
+further fresh batches say how the loss would change:
 
     score = mean gain - doubt * standard error - price
 
-The price of a cell is that of the extended BIC (Chen & Chen 2008, with gamma = 1) for n samples and p candidates: a share
-(ln n + 2 ln p) / n of the loss. What is chosen changes the error that the next choice of the node is scored on.
+The price of a cell is that of the extended BIC (Chen & Chen 2008, with gamma = 1) for n samples and p candidates: a
+share (ln n + 2 ln p) / n of the loss. What is chosen changes the error that the next choice of the node is scored on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.candidates import Candidate, feature, is_cold, values_of
+from engine.networks.growing.fade import Heirs
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
@@ -44,13 +45,15 @@ class Probed:
     candidate: Candidate
     value: float
     gain: float
-    """With the base relaxed."""
+    """With the base relaxed: what is expected of it."""
     frozen: float
     """With the base frozen."""
     error: float
     """Standard error of the gain."""
-    price: float
     score: float
+    price: float
+    heirs: Heirs
+    """Cells of the base, and by how much each can do without a unit of the region."""
 
 
 @dataclass(slots=True)
@@ -210,18 +213,41 @@ class Probe:
                 for into, free in zip(own, base.without([error[r] for error in own]), strict=True):
                     into[r] = free
             costs = np.array([_cost(graph, price, c) for c in some])
-            chosen = self._choose(some, _moments(features, own), frozen, costs)
+            chosen = self._choose(_moments(features, own), frozen, costs)
             if chosen:
-                return chosen
+                return [self._settled(some[at], gain, errors, passes, costs[at]) for at, gain in chosen]
         return []
 
+    def _settled(
+        self, c: Candidate, gain: tuple[float, float, float, float], errors: list[Array], passes: list[Pass],
+        price: float,
+    ) -> Probed:  # fmt: skip
+        """At which value a chosen region begins, and how its rows' cells move with it."""
+        graph = self.graph
+        rows = range(c.node * graph.features, (c.node + 1) * graph.features)
+        effects = [_features(graph, c.node, [c], done)[0] for done in passes]
+        cells, shares, slope, curvature = [], [], np.zeros(len(passes)), np.zeros(len(passes))
+        for r, row in enumerate(rows):
+            if c.kind != "tap" and row != c.row:
+                continue
+            base = Base(own_terms(graph, row, passes))
+            effect = [f[r] for f in effects]
+            cells.append(graph.core.M_idx[graph.core.hot_of_row(row)])
+            shares.append(base.explain(effect))
+            free, error = base.without(effect), base.without([e[row] for e in errors])
+            slope += [float(f @ e) / len(e) for f, e in zip(free, error, strict=True)]
+            curvature += [float(f @ f) / len(f) for f in free]
+        value = float(_two_steps(slope[:, None], curvature[:, None, None])[0][0])
+        return Probed(c, value, *gain, price, Heirs(np.concatenate(cells), np.concatenate(shares)))
+
     def _choose(
-        self, mine: list[Candidate], relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array
-    ) -> list[Probed]:
+        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array
+    ) -> list[tuple[int, tuple[float, float, float, float]]]:
+        """Places of what pays, best first; with gain, gain on a frozen base, standard error and score."""
         settings = self.graph.settings
         slope, curvature = relaxed
-        chosen: list[Probed] = []
-        left = np.ones(len(mine), bool)
+        chosen: list[tuple[int, tuple[float, float, float, float]]] = []
+        left = np.ones(len(costs), bool)
         while left.any() and len(chosen) < settings.commits:
             value, gains = _two_steps(slope, curvature)
             gain, error = gains.mean(0), gains.std(0, ddof=1) / np.sqrt(BATCHES)
@@ -230,10 +256,7 @@ class Probe:
             if score[best] <= 0:
                 break
             alone = float(_two_steps(*frozen)[1][:, best].mean())
-            chosen.append(
-                Probed(mine[best], float(value[best]), float(gain[best]), alone, float(error[best]),
-                       float(costs[best]), float(score[best]))
-            )  # fmt: skip
+            chosen.append((best, (float(gain[best]), alone, float(error[best]), float(score[best]))))
             left[best] = False
             slope = slope + curvature[:, :, best] * value[best]
         return chosen

@@ -45,13 +45,14 @@ class Base:
 
 
 def own_terms(graph: Graph, row: int, passes: list[Pass]) -> list[Array]:
-    """Terms of the row's cells, (cells, B) for each pass."""
-    columns = graph.core.columns[graph.core.of_rows(row, row + 1)]
+    """Terms of the row's Hot cells, (cells, B) for each pass."""
+    columns = graph.core.columns[graph.core.hot_of_row(row)]
     return [done.terms[columns] for done in passes]
 
 
 def own_memory(graph: Graph, node: int, passes: list[Pass], knots: Array) -> list[Array]:
-    """All that a node remembers of itself: every difference of its numbers, the numbers bent at `knots` (K, S), and 1."""
+    """All that a node remembers of itself: every difference of its numbers, the numbers bent at `knots` (K, S), and
+    1."""
     own = slice(node * graph.features, (node + 1) * graph.features)
     found = []
     for done in passes:

@@ -65,7 +65,8 @@ class Terms:
     def reads(self, line: int) -> NDArray[np.bool_]:
         """Terms that a line goes into, (F,)."""
         found: NDArray[np.bool_] = (self.kinds != CONSTANT) & (self.left == line)
-        return found | ((self.kinds == PRODUCT) & (self.right == line))
+        found |= (self.kinds == PRODUCT) & (self.right == line)
+        return found
 
     def keep(self, terms: NDArray[np.int64]) -> None:
         """Forget all other terms; the constant must stay."""
