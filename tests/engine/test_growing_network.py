@@ -129,7 +129,7 @@ def test_what_a_stream_cannot_do_is_refused_in_words() -> None:
         Session(small(growth={"stream": "nothing", "parameters": {}}))
     with pytest.raises(PresetError, match="needs a stream"):
         parse_preset('title = "t"\nnetwork = "growing"\nlayers = 1\nneurons = 1\n', "x", "x.toml")
-    with pytest.raises(PresetError, match="growth.cells"):
+    with pytest.raises(PresetError, match=r"growth\.cells"):
         parse_preset('title = "t"\nnetwork = "growing"\n[growth]\nstream = "fhn"\ncells = -1\n', "x", "x.toml")
 
 

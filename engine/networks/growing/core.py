@@ -158,7 +158,8 @@ class SparseCore:
     def hot_of_row(self, row: int) -> NDArray[np.int64]:
         """Places of a row's Hot cells in the list."""
         own = self.of_rows(row, row + 1)
-        return own.start + np.flatnonzero(self.heat[own] == Heat.HOT)
+        found: NDArray[np.int64] = own.start + np.flatnonzero(self.heat[own] == Heat.HOT)
+        return found
 
     def renumber(self, columns: NDArray[np.int64]) -> None:
         """Column c becomes columns[c]; order is kept, so the new numbers must grow. Columns without cells may be -1."""

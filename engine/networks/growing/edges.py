@@ -25,7 +25,8 @@ LONGEST_LATENCY = 16
 
 class Connectors:
     """All lines of a graph: `source`, `reader`, `latency`, `capacity` int64 (L,), `reliability` (L,), `taps` (L, H) and
-    which of them are there, `active`, and which of those fade out, `cooling`. `mean`, `square`, `age` (L, H) are Adam's."""
+    which of them are there, `active`, and which of those fade out, `cooling`. Adam's are `mean`, `square`, `age` (L, H).
+    """
 
     def __init__(self, memory: int, limit: int, dtype: Any = np.float32) -> None:
         self.memory, self.limit = memory, limit

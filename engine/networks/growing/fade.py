@@ -1,8 +1,8 @@
 """Graceful demotion: what is condemned fades out step by step, and its row's other cells take over what they can.
 
 Each step takes a share of the fading value away and gives the others that share of what comes nearest to it by least
-squares (the update of Hassibi & Stork 1993), so the loss moves no more than it must. What is gone leaves the list, which
-then changes no output.
+squares (the update of Hassibi & Stork 1993), so the loss moves no more than it must. What is gone leaves the list,
+which then changes no output.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Fading:
             core.W_vals[at] -= gone
             core.shift(heirs.cells, gone * heirs.shares)
             if abs(core.W_vals[at]) < GONE:
-                core.remove([at])
+                core.remove(np.array([at]))
             else:
                 staying.append((place, heirs))
         self._cells = staying
