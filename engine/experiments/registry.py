@@ -19,6 +19,7 @@ TRACKS = (
     "growth",
     "oracle",
     "dreaming",
+    "passage",
 )
 """In the order of the report."""
 
