@@ -24,7 +24,7 @@ class Grown:
         settings = replace(GrowthSettings(), rate=rate, price=price)
         self.graph = graph = Graph(stream.nodes, stream.features, settings, seed=seed)
         graph.measure(problem.training)
-        for state in graph.scaled(problem.training):
+        for state in graph.scaled(problem.training.reshape(len(problem.training), -1)):
             graph.memory.push(state)
         graph.memory.measure()
         self.planner = Planner(Learner(graph, seed), seed)

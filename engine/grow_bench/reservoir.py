@@ -77,7 +77,7 @@ class EchoState:
         return np.concatenate([np.ones((len(inputs), 1)), inputs, states], 1)
 
     def _scaled(self, states: Array) -> Array:
-        found = (states - self._centre) / self._spread
+        found: Array = (states - self._centre) / self._spread
         return found.reshape(*found.shape[:-2], -1)
 
     def _unscaled(self, flat: Array) -> Array:
