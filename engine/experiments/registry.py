@@ -20,6 +20,7 @@ TRACKS = (
     "oracle",
     "dreaming",
     "passage",
+    "growing",
 )
 """In the order of the report."""
 

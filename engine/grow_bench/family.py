@@ -3,7 +3,7 @@
 The terms are those that a graph may grow: a constant; each number's backward differences over H ticks; hinges of a
 number for its own node; products of two numbers, of all pairs as long as there are at most PAIRS numbers, else of each
 node's own. One weight matrix W (S, F) predicts every number's change in units of its usual change. It is trained on the
-same batches by the same Adam as the graph; with a mask what is left out stays zero.
+same batches by the same Adam at the same pace as the graph; with a mask what is left out stays zero.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.grow_bench.problem import PAST, Problem
+from engine.grow_bench.problem import PAST, Problem, pace
 
 Array = NDArray[np.float32]
 MEMORY, KNOTS, BATCH = 6, 7, 256
@@ -106,7 +106,7 @@ class Fitted:
 
     def adjacency(self) -> NDArray[np.bool_] | None:
         """Nodes that some weight reads; None for all of them."""
-        if (self.W != 0).sum() == self.terms.allowed.sum():
+        if (self.W != 0).sum() >= self.terms.allowed.sum():
             return None
         d = self.terms.features
         rows = (self.W != 0).astype(np.float32) @ self.terms.reads.astype(np.float32) > 0
@@ -139,9 +139,30 @@ def trained(
         mean += 0.1 * (gradient - mean)
         square += 0.001 * (gradient * gradient - square)
         m, s = mean / (1 - 0.9**step), square / (1 - 0.999**step)
-        W -= np.where(mask, rate * m / (np.sqrt(s) + 1e-8), 0).astype(np.float32)
+        W -= np.where(mask, rate * pace(step, steps) * m / (np.sqrt(s) + 1e-8), 0).astype(np.float32)
     weights = int(mask.sum())
     return Fitted(terms, W, weights, weights)
+
+
+def ridge(problem: Problem, penalty: float) -> Fitted:
+    """All terms by least squares at once, with a ridge of `penalty` times a term's own square, no steps at all.
+
+    (Next-generation reservoir computing, Gauthier, Bollt, Griffith & Barbosa 2021.)
+    """
+    terms = Terms(problem)
+    scaled = terms.scaled(problem.training)
+    ends = np.arange(MEMORY - 1, len(scaled) - 1)
+    gram = np.zeros((terms.reads.shape[0],) * 2)
+    wanted = np.zeros((terms.reads.shape[0], terms.states))
+    for some in np.array_split(ends, max(len(ends) // 1024, 1)):
+        phi = terms.of(scaled[some[:, None] + np.arange(MEMORY) - MEMORY + 1]).astype(np.float64)
+        gram += phi.T @ phi
+        wanted += phi.T @ ((scaled[some + 1] - scaled[some]) / terms.unit)
+    size = np.sqrt(np.maximum(np.diag(gram), 1e-12))
+    gram /= size[:, None] * size
+    gram[np.diag_indices_from(gram)] += penalty
+    W = (np.linalg.solve(gram, wanted / size[:, None]) / size[:, None]).T.astype(np.float32)
+    return Fitted(terms, W, W.size, W.size)
 
 
 def pruned(problem: Problem, steps: int, seed: int, rate: float, weights: int) -> Fitted:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.grow_bench.problem import PAST, Problem
+from engine.grow_bench.problem import PAST, Problem, pace
 from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.planner import Planner
@@ -28,7 +28,8 @@ class Grown:
             graph.memory.push(state)
         graph.memory.measure()
         self.planner = Planner(Learner(graph, seed), seed)
-        for _ in range(steps):
+        for step in range(steps):
+            self.planner.learner.rate = rate * pace(step, steps)
             self.planner.step()
         self.weights = self.tokens = graph.struct
 

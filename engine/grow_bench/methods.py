@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.grow_bench.equations import LINEAR, QUADRATIC, Equations, has_pysindy
-from engine.grow_bench.family import pruned, random_sparse, trained
+from engine.grow_bench.family import pruned, random_sparse, ridge, trained
 from engine.grow_bench.grown import Grown
 from engine.grow_bench.problem import PAST, Data, Model, Problem
 from engine.grow_bench.reservoir import EchoState, has_reservoirpy
@@ -66,6 +66,10 @@ def _dense(problem: Problem, budget: Budget, seed: int, settings: Settings) -> M
     return trained(problem, budget.steps, seed, **settings)
 
 
+def _ridge(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
+    return ridge(problem, **settings)
+
+
 def _pruned(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
     return pruned(problem, budget.steps, seed, weights=budget.weights, **settings)
 
@@ -104,6 +108,7 @@ def _needs(package: str, has: Callable[[], bool]) -> Callable[[], str | None]:
 METHODS: dict[str, Method] = {
     GROWN: Method(_grown, tuple({**rate, "price": 1.0} for rate in _RATES)),
     "dense": Method(_dense, _RATES),
+    "dense, least squares": Method(_ridge, tuple({"penalty": p} for p in (1e-8, 1e-6, 1e-4, 1e-10))),
     "pruned": Method(_pruned, _RATES),
     "random sparse": Method(_random, _RATES),
     "echo state": Method(_reservoir, _RESERVOIRS, _needs("reservoirpy", has_reservoirpy)),

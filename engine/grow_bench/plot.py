@@ -12,6 +12,7 @@ from engine.bench.plot import has_matplotlib
 LOOKS = {
     "grown": ("tab:red", "o"),
     "dense": ("tab:blue", "s"),
+    "dense, least squares": ("tab:olive", "P"),
     "pruned": ("tab:cyan", "v"),
     "random sparse": ("tab:gray", "x"),
     "echo state": ("tab:green", "D"),

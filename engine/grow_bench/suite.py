@@ -80,7 +80,7 @@ def run(plan: Plan, progress: Progress, folder: Path) -> dict[str, Any]:
             found += [row] if row is not None else []
         if method == GROWN:
             budget = replace(budget, weights=max(round(np.mean([row["nnz"] for row in found])), 1))
-        rows.append(_together(data, method, found))
+        rows.append(together(data.name, method, found))
     rows += [_truth(plan, data) for data in plan.data if data.problem(0, plan.ticks).stream.truth.density is not None]
     return {
         "quick": plan.quick,
@@ -158,9 +158,9 @@ def _numbers(model: Model, problem: Problem, found: Score, method: str) -> dict[
     }
 
 
-def _together(data: Data, method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def together(data: str, method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over seeds, and standard deviations with `_sd` behind the name."""
-    found: dict[str, Any] = {"data": data.name, "method": method, "seeds": len(rows)}
+    found: dict[str, Any] = {"data": data, "method": method, "seeds": len(rows)}
     for name in MEASURED:
         values = [row[name] for row in rows if row[name] is not None]
         found[name] = float(np.mean(values)) if values else None
@@ -176,4 +176,4 @@ def _truth(plan: Plan, data: Data) -> dict[str, Any]:
         outcomes = true_density(data.problem(seed, plan.ticks))
         assert outcomes is not None
         rows.append({**dict.fromkeys(MEASURED), "settings": {}, "nll": outcomes.nll, "ks_p": outcomes.p_value})
-    return _together(data, TRUTH, rows)
+    return together(data.name, TRUTH, rows)
