@@ -39,6 +39,8 @@ class Truth:
     density: TransitionDensity | None = None
     passages: tuple[tuple[int, int], ...] = ()
     """First tick and the one behind the last of each time that something comes by."""
+    gusts: tuple[tuple[int, int], ...] = ()
+    """The same, of each time that a wind blows."""
     equations: tuple[str, ...] = ()
     """For people."""
 

@@ -19,6 +19,8 @@ TRACKS = (
     "growth",
     "oracle",
     "dreaming",
+    "passage",
+    "growing",
 )
 """In the order of the report."""
 

@@ -191,7 +191,7 @@ class Graph:
         Every node updates and every message arrives. Returns (..., steps, nodes, features).
         """
         lead = past.shape[:-3]
-        scaled = self.scaled(past.reshape(-1, *past.shape[-3:]))
+        scaled = self.scaled(past.reshape(-1, past.shape[-3], self.states))
         lags = self.connectors.lags
         ahead = np.empty((len(scaled), steps, self.states), self.dtype)
         kept = scaled[:, -(self.memory.depth + lags - 1) :]
