@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from math import nan
 from statistics import median
 from typing import Any
 
@@ -72,7 +73,7 @@ def over_sigma(presets: list[Preset], sigmas: tuple[float, ...], words: str) -> 
         calm = all(f["settled"] for f in found)
         keys = (("t_nudge", ".0f"), ("d_nudge", ".0f"), ("credit_ratio", ".2g"))
         cells = [cell(found, key, form) if calm else "-" for key, form in keys]
-        radius = median(f["spectral_radius"] or float("nan") for f in found)
+        radius = median(nan if f["spectral_radius"] is None else f["spectral_radius"] for f in found)
         rows.append([f"{sigma:g}", cell(found, "t_relax"), *cells, f"{radius:.2f}"])
     return rows
 

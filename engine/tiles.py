@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from engine.layout import Layout
 
 Shape = tuple[int, ...]
+APART = 1
+"""Places between two channels of an image."""
 
 
 class Tiles:
     """Tiles as large as the largest layer needs: vectors row by row, sequences a step a row, the channels of an image
-    side by side. A small layer is magnified: each number takes a square of places, as large as goes.
+    side by side, a place apart. A small layer is magnified: each number takes a square of places, as large as goes.
     """
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
@@ -39,12 +41,18 @@ def tile_of(shape: Shape) -> Shape:
     """Rows and columns that a layer of this shape is shown in."""
     if len(shape) == 2:
         return shape
-    count = shape[0]
+    if len(shape) == 1:
+        return _grid(shape[0], 3)
+    rows, columns = _grid(shape[0], 1.5)
+    return rows * (shape[1] + APART) - APART, columns * (shape[2] + APART) - APART
+
+
+def _grid(count: int, slender: float) -> tuple[int, int]:
+    """Rows and columns of so many things: full if such a grid is at most `slender` times as wide as high."""
     rows = next(r for r in range(math.isqrt(count), 0, -1) if count % r == 0)
-    if 3 * rows * rows < count:
+    if slender * rows * rows < count:
         rows = math.isqrt(count)
-    grid = rows, -(-count // rows)
-    return grid if len(shape) == 1 else (grid[0] * shape[1], grid[1] * shape[2])
+    return rows, -(-count // rows)
 
 
 def laid_out(shape: Shape) -> NDArray[np.int64]:
@@ -58,9 +66,9 @@ def laid_out(shape: Shape) -> NDArray[np.int64]:
         places.reshape(-1)[: shape[0]] = numbers
         return places
     _, height, width = shape
-    across = columns // width
+    across = (columns + APART) // (width + APART)
     for channel, picture in enumerate(numbers):
-        top, left = channel // across * height, channel % across * width
+        top, left = channel // across * (height + APART), channel % across * (width + APART)
         places[top : top + height, left : left + width] = picture
     return places
 

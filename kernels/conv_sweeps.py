@@ -15,6 +15,7 @@ from numba import njit, prange
 
 from kernels.conv_tick import size_of
 from kernels.convolution import C_OUT, FROM_BELOW, OWN, SHARE, SKIP, backward, correlate, forward, kernel_of
+from kernels.cpu import combine
 from kernels.sweeps import largest_change, shift
 from kernels.tanh import tanh_of
 from kernels.walk import FAST
@@ -28,7 +29,15 @@ def masked(x: Any, alive: Any) -> None:
     """x (neurons, CHUNK) times alive (neurons,), in place."""
     for i in range(alive.size):
         if alive[i] != 1:
-            x[i] *= alive[i]
+            for j in range(x.shape[1]):
+                x[i, j] *= alive[i]
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _scaled(factor: Any, x: Any, out: Any) -> None:
+    """out = factor x, flat arrays."""
+    for i in range(out.size):
+        out[i] = factor * x[i]
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -153,7 +162,7 @@ def _downward(
             slopes(free, lives, now, stream, share, g)
             backward(weights, shapes[k, FROM_BELOW], g.reshape(-1), CHUNK, scratch, below.reshape(-1))
             if ways[k, SKIP] > 0:
-                below += stream
+                combine(z.dtype.type(1), stream.reshape(-1), below.reshape(-1), below.reshape(-1))
     return done
 
 
@@ -169,11 +178,11 @@ def _remainders(
         push, from_below = np.empty((n, CHUNK), z.dtype), np.empty((n, CHUNK), z.dtype)
         flat, other = push.reshape(-1), from_below.reshape(-1)
         forward(weights, own, dz[at : at + n].reshape(-1), CHUNK, scratch, flat)
-        flat *= gain
+        _scaled(gain, flat, flat)
         if k > 0:
             below = ds[at - size_of(shapes[k - 1, OWN]) : at]
             forward(weights, shapes[k, FROM_BELOW], below.reshape(-1), CHUNK, scratch, other)
-            flat += other
+            combine(one, other, flat, flat)
         masked(push, alive[at : at + n])
         free, curved, new = z[at : at + n].reshape(-1), rest[at : at + n].reshape(-1), np.empty_like(flat)
         shift(free, flat, other, new)
@@ -193,17 +202,18 @@ def _nudge_chunk(
     scratch, gain, close = np.empty(room, z.dtype), z.dtype.type(sigma), z.dtype.type(tolerance)
     top = force.shape[0]
     rest = np.zeros_like(dz)
+    one, first, pull = z.dtype.type(1), ds.shape[1] - top, force.reshape(-1)
     dz[0] = 0
-    ds[0, -top:] = force
+    _scaled(one, pull, ds[0, first:].reshape(-1))
     done = _downward(shapes, ways, weights, alive, z, rest[0], gain, close, most, scratch, dz[0], ds[0])
-    dz[1] = -dz[0]
-    ds[1] = -ds[0]
+    for both in (dz, ds):
+        _scaled(-one, both[0].reshape(-1), both[1].reshape(-1))
     for sign in range(2):
         for _ in range(sweeps):
             moved = _remainders(shapes, ways, weights, alive, z, gain, scratch, dz[sign], ds[sign], rest[sign])
             if not moved >= close:
                 break
-            ds[sign, -top:] = force if sign == 0 else -force
+            _scaled(one if sign == 0 else -one, pull, ds[sign, first:].reshape(-1))
             done += _downward(
                 shapes, ways, weights, alive, z, rest[sign], gain, close, most, scratch, dz[sign], ds[sign]
             )

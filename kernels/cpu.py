@@ -5,6 +5,8 @@ assumption that there is no NaN), so results differ from the reference by roundi
 
 Small networks are ticked by one thread: two gain little there, and a spinning team collapses to the scheduler's
 quantum (16 ms a tick were measured) when a neighbour, say the software renderer of a window, holds one of the cores.
+So a team waits asleep, but not at once: waking a thread costs 45 us, twice in a tick that may take 200, and a spin of a
+few microseconds bridges the gap to the next parallel region.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ import threading
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 from numba import config, njit, prange, set_num_threads
 
 from kernels import FLIP_THRESHOLD, TINY
-from kernels.tanh import tanh_of
+from kernels.tanh import tanh_in_place, tanh_of
 from kernels.walk import FAST, backward, forward, through
 
 SHARED_FROM = 2_000_000
@@ -71,6 +74,13 @@ def combine(factor: Any, x: Any, y: Any, out: Any) -> None:
     """out = factor x + y."""
     for i in range(out.size):
         out[i] = factor * x[i] + y[i]
+
+
+@njit(error_model="numpy")
+def copy(x: Any, out: Any) -> None:
+    """out = x; assigning a slice would look for overlaps and take seven times as long."""
+    for i in range(out.size):
+        out[i] = x[i]
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -153,8 +163,8 @@ def _recursive_update(
             nudged = 0.0
             for c in range(1, 3):
                 if columns == 1:
-                    z_out[k, b, c, :] = z[k, b, c]
-                    s_out[k, b, c, :] = s[k, b, c]
+                    copy(z[k, b, c], z_out[k, b, c])
+                    copy(s[k, b, c], s_out[k, b, c])
                     continue
                 push, turn, above = p[2 + c], p[7 + c], p[12 + c]
                 combine(gain, push, turn, push)
@@ -173,11 +183,11 @@ def _recursive_update(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _displaced_state(free: Any, turn: Any, out: Any) -> None:
-    """tanh(a + push) - tanh(a) from free = tanh(a) and turn = tanh(push), without cancellation."""
+def displaced(free: Any, turn: Any) -> None:
+    """turn <- tanh(a + push) - tanh(a) from free = tanh(a) and turn = tanh(push), without cancellation."""
     one, tiny = free.dtype.type(1), free.dtype.type(TINY)
-    for i in range(free.size):
-        out[i] = (one - free[i] * free[i]) * turn[i] / max(one + free[i] * turn[i], tiny)
+    for i in range(turn.size):
+        turn[i] = (one - free[i] * free[i]) * turn[i] / max(one + free[i] * turn[i], tiny)
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -188,18 +198,13 @@ def _hopfield_target(
 
     For a displacement column `free` is the free copy's F, and `force` is what the top layer feels (else zero).
     """
+    felt = drive if c == 0 else force
+    sign = out.dtype.type(-1 if c == 2 else 1)
     for i in range(out.size):
-        push = half_gain * (below[i] + pulls[i])
-        if c == 0:
-            push += drive[i]
-        elif c == 1:
-            push += force[i]
-        else:
-            push -= force[i]
-        out[i] = leverage * push
-    tanh_of(out, out)
+        out[i] = leverage * (half_gain * (below[i] + pulls[i]) + sign * felt[i])
+    tanh_in_place(out)
     if c > 0:
-        _displaced_state(free, out, out)
+        displaced(free, out)
 
 
 @njit(error_model="numpy", parallel=True, nogil=True, cache=True, fastmath=FAST)
@@ -237,14 +242,14 @@ def _hopfield_update(
             for c in range(3):
                 new, old, target = s_out[k, b, c], s[k, b, c], p[6 + c]
                 if c >= columns:
-                    new[:] = old
+                    copy(old, new)
                     continue
                 pulls = p[9] if top else products[k + 1, b, 3 + c]
                 _hopfield_target(pulls, p[c], drive[k, b], felt, half_gain, leverage, c, p[6], target)
                 if accelerated:
                     _relax(speed, target, new)
                 else:
-                    new[:] = target
+                    copy(target, new)
                 if c == 0:
                     moved = furthest(new, old)
                     observe(new, old, velocity[k, b], flips[k, b], sums[k, b])

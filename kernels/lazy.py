@@ -28,8 +28,8 @@ from typing import Any
 from numba import njit
 
 from kernels import TINY
-from kernels.cpu import bounded, combine, furthest, half_difference, observe
-from kernels.tanh import tanh_of
+from kernels.cpu import bounded, combine, displaced, furthest, half_difference, observe
+from kernels.tanh import tanh_in_place, tanh_of
 from kernels.walk import FAST
 
 
@@ -93,6 +93,16 @@ def _rest(velocity: Any, flips: Any, sums: Any) -> None:
     sums[3] = 0
 
 
+@njit(error_model="numpy", inline="always")
+def _asleep(hot: Any, k: int, b: int, into_first: int) -> Any:
+    """Whether nothing within layer k or below it has changed; known without making a view, which most layers need."""
+    if hot[k, b, 0] or hot[k, b, 2] or hot[k, b, 3]:
+        return False
+    if k == 0:
+        return into_first == 0
+    return not (hot[k - 1, b, 1] or hot[k - 1, b, 3])
+
+
 @njit(error_model="numpy", fastmath=FAST)
 def _remainder(free: Any, push: Any, turn: Any, out: Any) -> None:
     """Second-order remainder tanh(a + push) - tanh(a) - (1 - tanh(a)^2) push with free = tanh(a)."""
@@ -126,6 +136,13 @@ def recursive_tick(
         into_first = _send(inflow[b], sent_in[b], thresholds[0], W_rows[0], up[0, b, 0], unmarked, which, change)
         work += into_first
         for k in range(layers - 1, -1, -1):
+            if not stirred and _asleep(hot, k, b, into_first):
+                hot[k, b, 1] = hot[k, b, 4] = hot[k, b, 5] = 0
+                if sums[k, b, 1] != 0:
+                    _rest(velocity[k, b], flips[k, b], sums[k, b])
+                sums[k, b, 3] = 0 if math.isfinite(sums[k, b, 0]) else math.nan
+                sums[k, b, 4] = 0
+                continue
             was, lower = hot[k, b], hot[max(k - 1, 0), b]
             received = into_first if k == 0 else 0
             pushed = descended = 0
@@ -193,11 +210,14 @@ def recursive_tick(
                     was[2] |= nudged != 0
             sums[k, b, 4] = nudged
         for k in range(layers):
+            if columns == 1:
+                hot[k, b, 3] = 0
+                continue
             was = hot[k, b]
             top = k == layers - 1
             came = pulled if top else (hot[k + 1, b, 3] or hot[k + 1, b, 5])
             was[3] = 0
-            if columns == 1 or not (came or was[4] or stirred):
+            if not (came or was[4] or stirred):
                 continue
             for c in range(1, columns):
                 for i in range(neurons):
@@ -246,7 +266,7 @@ def hopfield_tick(
     """
     layers, samples, _, neurons = s.shape
     kind = s.dtype.type
-    half_gain, one, tiny = kind(sigma / 2), kind(1), kind(TINY)
+    half_gain = kind(sigma / 2)
     work = 0
     skipped[...] = 1
     fresh, push, unmarked, change = scratch[0], scratch[1], scratch[3], scratch[4]
@@ -274,11 +294,16 @@ def hopfield_tick(
                     if k < layers - 1:
                         hot[k + 1, b, received] = 1
         for k in range(layers):
+            hot[k, b, 0] = hot[k, b, 2] = 0
+            sums[k, b, 4] = 0
+            if not (stirred or hot[k, b, 4] or hot[k, b, 5]):
+                if sums[k, b, 1] != 0:
+                    _rest(velocity[k, b], flips[k, b], sums[k, b])
+                sums[k, b, 3] = 0
+                continue
             was = hot[k, b]
             top = k == layers - 1
             leverage = kind(2 if top else 1)
-            was[0] = was[2] = 0
-            sums[k, b, 4] = 0
             if was[4] or stirred:
                 for i in range(neurons):
                     push[i] = leverage * (half_gain * (up[k, b, 0, i] + down[k, b, 0, i]) + drive[k, b, i])
@@ -299,12 +324,10 @@ def hopfield_tick(
                     if top:
                         drawn += force[b, i] if c == 1 else -force[b, i]
                     push[i] = leverage * drawn
-                tanh_of(push, push)
-                for i in range(neurons):
-                    free = s[k, b, 0, i]
-                    fresh[i] = (one - free * free) * push[i] / max(one + free * push[i], tiny)
-                nudged = max(nudged, furthest(fresh, s[k, b, c]))
-                s[k, b, c, :] = fresh
+                tanh_in_place(push)
+                displaced(s[k, b, 0], push)
+                nudged = max(nudged, furthest(push, s[k, b, c]))
+                s[k, b, c, :] = push
             was[2] = nudged != 0
             sums[k, b, 2] = half_difference(s[k, b, 1], s[k, b, 2])
             sums[k, b, 4] = nudged if math.isfinite(sums[k, b, 2]) else math.nan

@@ -54,6 +54,13 @@ def _by_type(x: Any) -> Callable[[Any], Any]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, cache=True)
 def tanh_of(x: Any, out: Any) -> None:
-    """out[i] = tanh(x[i]) for vectors of one dtype; NaN stays NaN."""
+    """out[i] = tanh(x[i]) for vectors of one dtype that do not overlap; NaN stays NaN."""
     for i in range(x.size):
         out[i] = _tanh(x[i])
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, cache=True)
+def tanh_in_place(x: Any) -> None:
+    """x[i] <- tanh(x[i]); what overlaps with itself `tanh_of` could not put into vector registers."""
+    for i in range(x.size):
+        x[i] = _tanh(x[i])

@@ -18,14 +18,13 @@ def import_torch() -> tuple[Any, str]:
 
     Its OpenMP threads wait as torch wants them to, not as this program asks Numba's to: a fair start for a rival.
     """
-    policy = os.environ.pop("OMP_WAIT_POLICY", None)
+    asked = {name: os.environ.pop(name) for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ}
     try:
         import torch
     except Exception as error:
         return None, f"torch is missing ({type(error).__name__}: {error}); pip install 'toreq-observatory[bench]'"
     finally:
-        if policy is not None:
-            os.environ["OMP_WAIT_POLICY"] = policy
+        os.environ.update(asked)
     return torch, str(torch.__version__)
 
 

@@ -17,6 +17,7 @@ TRACKS = (
     "healing",
     "homeostasis",
     "growth",
+    "convolution",
     "oracle",
     "dreaming",
     "passage",

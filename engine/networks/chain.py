@@ -339,14 +339,16 @@ class Chain:
         done = 0.0
         while True:
             threshold = self._coarseness * self.value("epsilon")
-            lazy.set_thresholds(threshold, self.value("beta") * self.pull)
+            lazy.set_thresholds(threshold, self.value("beta") * self.pull if columns == 3 else 0.0)
             done += lazy.tick(
                 self._drive, self._inflow, self._force, self.value("sigma"), self._states, observed,
                 columns, self._stirred, pulled,
             )  # fmt: skip
             self._stirred = False
+            if self._coarseness == 1:
+                return done
             moved = self._sums[:, :, 3].max(), self._sums[:, :, 4].max() / max(self.value("beta") * self.pull, TINY)
-            if self._coarseness == 1 or max(moved[: 1 + (columns == 3)]) > CALM * threshold:
+            if max(moved[: 1 + (columns == 3)]) > CALM * threshold:
                 return done
             self._coarseness = max(1.0, self._coarseness / REFINEMENT)
             self._stirred = True

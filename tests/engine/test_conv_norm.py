@@ -83,7 +83,7 @@ def test_warm_starts_follow_a_kernel_that_wanders(rng):
 def test_a_chain_starts_with_norm_one_and_takes_weights_over_with_norm_one():
     chain = chain_of("numba")
     assert Recurrences(chain.plan, chain.dtype).norms(chain.weights) == pytest.approx(
-        dict.fromkeys(chain.recurrent, 1.0), abs=1e-5
+        dict.fromkeys(chain.recurrent, 1.0), abs=1e-3
     )
     weights = chain.state_dict()
     large = {name: 1.5 * array if name in chain.recurrent else array for name, array in weights.items()}

@@ -75,7 +75,7 @@ def test_a_small_layer_is_magnified_into_equal_squares(shape: Shape, more: tuple
 def test_a_sequence_lies_a_step_a_row_and_channels_side_by_side() -> None:
     np.testing.assert_array_equal(laid_out((2, 3)), [[0, 1, 2], [3, 4, 5]])
     channels = laid_out((2, 2, 3))
-    np.testing.assert_array_equal(channels, [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]])
+    np.testing.assert_array_equal(channels, [[0, 1, 2, -1, 6, 7, 8], [3, 4, 5, -1, 9, 10, 11]])
 
 
 @pytest.mark.parametrize("name", TWEENS)

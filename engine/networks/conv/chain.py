@@ -31,6 +31,7 @@ from engine.networks.conv.norm import Recurrence, Recurrences
 from engine.networks.conv.plan import Plan
 from engine.tiles import Tiles
 from kernels.backends import Backend
+from kernels.cuda.device import DeviceError
 
 ALIVE = "alive"
 """Beside the acting weights while there is a lesion: 1 and 0, (L, N), a layer's neurons first. All places share the
@@ -46,7 +47,6 @@ class ConvChain(Chain):
     kind = "conv"
     state_names = ("z", "s")
     scratch_rows = 16
-    on_device = ()
 
     def __init__(
         self, plan: Plan, classes: int, backend: Backend, *, dtype: str = "float32", samples: int = 1, seed: int = 0,
@@ -76,6 +76,9 @@ class ConvChain(Chain):
 
     def _knobs(self) -> dict[str, Knob]:
         return common_knobs((PLAIN,))
+
+    def _device_weights(self) -> dict[str, Array]:
+        raise DeviceError(f"no kernel for a {self.kind} chain")
 
     def _columns(self) -> list[Array]:
         return [*super()._columns(), *super()._columns()]

@@ -32,7 +32,7 @@ MOST = 1000
 """Subtractions at a time, at most."""
 TRUSTED = 2e-3
 """Weights that are read keep their bits if no norm is above 1 by more than this: half precision rounds so far."""
-CONVERGED, MOST_STEPS = 1e-7, 2000
+CONVERGED, MOST_STEPS = 1e-6, 500
 """A norm is found once it grows by less than this share of itself at a step."""
 
 
