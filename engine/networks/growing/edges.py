@@ -25,7 +25,7 @@ LONGEST_LATENCY = 16
 
 class Connectors:
     """All lines of a graph: `source`, `reader`, `latency`, `capacity` int64 (L,), `reliability` (L,), `taps` (L, H) and
-    which of them are there, `active`, and which of those fade out, `cooling`. Adam's are `mean`, `square`, `age` (L, H).
+    which of them are there, `active`, and which fade out, `cooling`. Adam has `mean`, `square`, `age` (L, H).
     """
 
     def __init__(self, memory: int, limit: int, dtype: Any = np.float32) -> None:
