@@ -13,6 +13,7 @@ from engine.networks.conv.chain import ConvChain
 from engine.networks.conv.plan import Plan, PlanError
 from engine.networks.conv.spec import build_plan
 from engine.networks.energy_cube import EnergyCube
+from engine.networks.growing.spec import GrowthTable
 from engine.networks.hopfield_chain import HopfieldChain
 from engine.networks.neural_cube import NeuralCube
 from engine.networks.recursive_chain import RecursiveChain
@@ -59,11 +60,14 @@ def build_network(
 ) -> Network:
     """The network of a preset with its weights; knobs still at their defaults. Raises PresetError, BackendError.
 
-    `weights`, of the preset's dtype, are used in place of the preset's own; a tween network has its own only.
+    `weights`, of the preset's dtype, are used in place of the preset's own; tween and growing networks have their own
+    only.
     With "auto" a device that cannot compute this preset is passed over; `network.backend_reason` then says why.
     """
     if preset.network == "tween":
         return _built_tween(preset, backend, samples)
+    if preset.growth is not None:
+        return _built_growing(preset, preset.growth, backend, samples)
     data = load_data(preset)
     options: dict[str, Any] = {
         "dtype": preset.dtype, "samples": samples, "seed": preset.seed, "half_weights": preset.weights == "float16",
@@ -113,3 +117,22 @@ def _built_tween(preset: Preset, backend: str, samples: int) -> Network:
         raise PresetError(f"{preset.name}: chain: {error}") from None
     _load_weights(network, preset)
     return network
+
+
+def _built_growing(preset: Preset, table: GrowthTable, backend: str, samples: int) -> Network:
+    from engine.dynamics import StreamError
+    from engine.networks.growing.network import GrowingNetwork
+
+    if backend not in (AUTO, GrowingNetwork.backend):
+        raise BackendError(f"backend {backend} cannot compute {preset.name}: growing graphs run on numba")
+    if samples != 1:
+        raise PresetError(f"{preset.name}: a growing graph lives on one stream at a time")
+    if preset.weights_file is not None:
+        raise PresetError(f"{preset.name}: weights_file: a growing graph starts without a cell")
+    try:
+        stream = table.make(preset.seed)
+    except StreamError as error:
+        raise PresetError(f"{preset.name}: growth: {error}") from None
+    return GrowingNetwork(
+        stream, table.settings(), pools=table.pools, listened=table.listened, seed=preset.seed, dtype=preset.dtype
+    )

@@ -12,6 +12,7 @@ from engine.data.dataset import Summary
 from engine.knobs import Knob
 from engine.layout import Layout
 from engine.learning.live import Progress
+from engine.networks.growing.report import Growth
 from engine.networks.tween.links import Links
 from engine.oracle.readout import Decision
 from engine.rhythm import Rhythm
@@ -122,3 +123,5 @@ class Frame:
     """Synapses per voxel, float32 (layers, neurons), only where synapses grow and die."""
     rhythm: Rhythm | None = None
     """How the network follows its stream, None without one."""
+    growth: Growth | None = None
+    """Edges, budgets and decisions, only of a growing graph."""

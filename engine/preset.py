@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from engine.networks.conv.spec import ConvTable
+from engine.networks.growing.spec import GrowthTable
 from engine.networks.tween.spec import LayerTable
 
 CUBES = ("cube", "energy-cube")
@@ -34,13 +35,14 @@ class Preset(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     description: str = ""
-    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube", "conv"]
+    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube", "conv", "growing"]
     layers: Annotated[int, Field(ge=1, le=1000)]
     neurons: Annotated[int, Field(ge=1, le=4096)]
     world: Literal["chase", "motion", "still", "rows"] | None = None
     chain: list[LayerTable] = Field(default_factory=list)
     conv: list[ConvTable] = Field(default_factory=list)
     stream: Literal["bar", "sine", "digits", "cues"] | None = None
+    growth: GrowthTable | None = None
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
@@ -119,6 +121,18 @@ class Preset(BaseModel):
             raise ValueError("a conv network, and no other, needs layers ([[conv]] tables)")
         if self.network == "conv" and self.weights is not None:
             raise ValueError("kernels of a conv network are too few to be worth half precision (leave weights out)")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_stream_says_how_large(cls, table: Any) -> Any:
+        """A growing graph is as large as its stream."""
+        return {"layers": 1, "neurons": 1, **table} if isinstance(table, dict) and table.get("growth") else table
+
+    @model_validator(mode="after")
+    def _growth_and_graph_belong_together(self) -> Preset:
+        if (self.network == "growing") != (self.growth is not None):
+            raise ValueError("a growing network, and no other, needs a stream ([growth] table)")
         return self
 
     @model_validator(mode="after")

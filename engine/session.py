@@ -40,6 +40,7 @@ from engine.network import Network
 from engine.networks.chain import Chain, softmax
 from engine.networks.conv.chain import ConvChain
 from engine.networks.disturbance import drawn_lesion
+from engine.networks.growing.network import GrowingNetwork
 from engine.networks.tween.network import TweenNetwork
 from engine.oracle.readout import ReadOut
 from engine.phases import Clocked, Persistent, Schedule, Streaming, phase_knobs
@@ -50,6 +51,8 @@ from kernels.backends import AUTO
 from kernels.cuda.device import DeviceError
 
 SATURATED_ABOVE = 0.97
+_LIVING = TweenNetwork | GrowingNetwork
+"""Networks that never settle: each tick brings something new, and is a lesson."""
 _NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance", "homeostasis")
 
 
@@ -90,7 +93,7 @@ class Session:
         self.preset = preset
         self.network: Network = network
         shape = network.layout.layers, network.layout.neurons
-        self._neurons = network.first if isinstance(network, TweenNetwork | ConvChain) else np.ones(shape, bool)
+        self._neurons = network.first if isinstance(network, _LIVING | ConvChain) else np.ones(shape, bool)
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
@@ -102,7 +105,7 @@ class Session:
         self._label: int | None = None
         self._sample: int | None = None
         self._image: NDArray[np.float32] = np.zeros(self._data.shape, np.float32)
-        if not isinstance(network, TweenNetwork) and stream is None:
+        if not isinstance(network, _LIVING) and stream is None:
             self._clamp_sample(preset.sample)
         self._start_afresh()
 
@@ -144,7 +147,7 @@ class Session:
         self._epoch += 1
         self.homeostat = Homeostat(self.network.layout.layers, self.network.dtype)
         """What regulates sigma while the knob `homeostasis` is on; an experiment may put another one here."""
-        settles = self._stream is None and not isinstance(self.network, TweenNetwork)
+        settles = self._stream is None and not isinstance(self.network, _LIVING)
         self._readout = ReadOut(self.network) if settles else None
         self._schedule: Schedule = self._new_schedule()
         self.network.reset(self.preset.seed)
@@ -154,7 +157,7 @@ class Session:
         self._gather_knobs()
 
     def _new_schedule(self) -> Schedule:
-        if isinstance(self.network, TweenNetwork):
+        if isinstance(self.network, _LIVING):
             return Streaming(self.network, self._nudge)
         if self._stream is not None:
             self._listening = Listening(self.network, self._nudge, self._stream, self.preset.seed)
@@ -387,7 +390,7 @@ class Session:
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
         lives = network if isinstance(network, TweenNetwork) else None
         flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
-        if isinstance(network, TweenNetwork | ConvChain):
+        if isinstance(network, _LIVING | ConvChain):
             flags[network.unused] = UNUSED
         for bit, where in bits:
             flags[where] |= bit
@@ -403,7 +406,7 @@ class Session:
             phase=schedule.phase,
             phase_ticks=schedule.phase_ticks,
             settled=bool(
-                lives is None
+                not isinstance(network, _LIVING)
                 and network.ticks > 0
                 and "tolerance" in self.knobs
                 and moves < self.knobs["tolerance"].value
@@ -457,6 +460,7 @@ class Session:
             scene=scene,
             density=network.density(),
             rhythm=None if listening is None else listening.rhythm(),
+            growth=network.growth() if isinstance(network, GrowingNetwork) else None,
         )
 
 

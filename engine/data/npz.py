@@ -39,8 +39,8 @@ def read_npz(path: Path) -> Dataset:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             names = _wanted(path, set(entries))
-            arrays = [_read(archive, entries[name]) for name in names]
-            classes = _read(archive, entries[CLASS_NAMES], "U") if CLASS_NAMES in entries else np.array([], "U1")
+            arrays = [read_array(archive, entries[name]) for name in names]
+            classes = read_array(archive, entries[CLASS_NAMES], "U") if CLASS_NAMES in entries else np.array([], "U1")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except DataError:
@@ -71,7 +71,7 @@ def _wanted(path: Path, found: set[str]) -> Sequence[str]:
     raise DataError(f"{path}: holds {', '.join(sorted(found))[:200] or 'nothing'}; needed are {usual}")
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kinds: str = "uif") -> NDArray[Any]:
+def read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kinds: str = "uif") -> NDArray[Any]:
     """One array, once its header and its size agree: NumPy itself would allocate whatever a header claims."""
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{archive.filename}: {entry.filename} is packed in a way that NumPy does not use")
@@ -92,7 +92,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kinds: str = "uif") 
     return array
 
 
-_KINDS = {"uif": "numbers", "U": "texts"}
+_KINDS = {"uif": "numbers", "uifb": "numbers", "U": "texts"}
 
 
 def _pictures(array: NDArray[Any]) -> NDArray[Any]:

@@ -21,6 +21,8 @@ TRACKS = (
     "oracle",
     "dreaming",
     "rhythm",
+    "passage",
+    "growing",
 )
 """In the order of the report."""
 

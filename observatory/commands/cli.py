@@ -9,6 +9,7 @@ from observatory.commands import (
     align,
     bench,
     dream,
+    grow_bench,
     info,
     presets,
     probe,
@@ -36,6 +37,7 @@ _COMMANDS = {
     "recall": recall,
     "bench": bench,
     "tween-bench": tween_bench,
+    "grow-bench": grow_bench,
     "suite": suite,
 }
 _OPTIONS_OF_ALL = ("-h", "--help", "--version")

@@ -25,8 +25,10 @@ _EXAMPLES = """\
   observatory probe deep-100 --set sigma=1.5 --max-ticks 2000
   observatory probe hopfield-100 --set sigma=0.95 --sample 7 --json
   observatory probe tween-vision-motion --max-ticks 6000
+  observatory probe grow-fhn
 
-A tween network never settles: it learns for --max-ticks ticks, and then answers frozen.
+A tween network never settles: it learns for --max-ticks ticks, and then answers frozen. A growing graph learns and
+grows for --max-ticks ticks.
 """
 
 
@@ -41,7 +43,7 @@ def add(subcommands: Subcommands) -> None:
         type=positive_integer,
         default=MAX_TICKS,
         metavar="N",
-        help=f"give up settling after N ticks ({MAX_TICKS}); a tween network learns for N ticks",
+        help=f"give up settling after N ticks ({MAX_TICKS}); tween networks and growing graphs learn for N ticks",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every layer")
     add_backend(parser)
@@ -50,6 +52,7 @@ def add(subcommands: Subcommands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table or the JSON object."""
+    from engine.growth_trial import growth_trial
     from engine.preset import load_preset
     from engine.probe import probe
     from engine.trial import trial
@@ -57,15 +60,20 @@ def run(arguments: argparse.Namespace) -> int:
     overrides, ticks, backend = dict(arguments.overrides), arguments.max_ticks, arguments.backend
     with refusals_are_usage_errors():
         preset = load_preset(arguments.preset)
-        lives = preset.network == "tween"
-        if lives and arguments.sample is not None:
-            raise UsageError(f"--sample: {preset.name} lives in the world {preset.world}; its input cannot be chosen")
-        if lives:
+        lives, grows = preset.network == "tween", preset.growth is not None
+        if (lives or grows) and arguments.sample is not None:
+            home = f"in the world {preset.world}" if preset.growth is None else f"on the stream {preset.growth.stream}"
+            raise UsageError(f"--sample: {preset.name} lives {home}; its input cannot be chosen")
+        if grows:
+            report = growth_trial(preset, overrides, ticks, backend)
+        elif lives:
             report = trial(preset, overrides, ticks, backend)
         else:
             report = probe(preset, overrides, arguments.sample, ticks, backend=backend)
     if arguments.json:
         print(json.dumps(report, indent=2))
+    elif grows:
+        print_growth(report)
     elif lives:
         print_trial(report)
     else:
@@ -91,6 +99,25 @@ def print_report(report: Mapping[str, Any]) -> None:
         "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
         "ticks": f"{report['ticks']} at {report['ticks_per_second']:,.0f} a second",
         "work": f"{report['effective_flops']:.3g} FLOPs of {report['dense_flops']:.3g} dense ({saved:.0%} saved)",
+    }
+    print_columns(rows)
+
+
+def print_growth(report: Mapping[str, Any]) -> None:
+    """The result of a growing graph's trial as two columns on stdout."""
+    f1, foresight = report["edge_f1"], report["foresight"]
+    decisions = ", ".join(f"{count} {kind}" for kind, count in report["decisions"].items())
+    rows = {
+        "preset": f"{report['preset']} ({report['network']}, on the stream {report['stream']})",
+        "size": f"{report['nodes']} nodes of {report['features']} numbers",
+        "learned": f"for {report['ticks']} ticks at {report['ticks_per_second']:,.0f} a second",
+        "loss": f"{_number(report['loss'])} (0.5 predicts no change)",
+        "cells and taps": f"{report['cells']} of {report['limit']}, {report['active']} above 0.001",
+        "barrier": _number(report["gamma"]),
+        "edges": f"{report['edges']}" + ("" if f1 is None else f", F1 {f1:.3f} beside the true ones"),
+        "decisions": decisions or "none",
+        "foresight": "-" if foresight is None else f"{foresight:.2f} (rank correlation of predicted, realised gain)",
+        "finite": "yes" if report["finite"] else "NO: there is NaN or infinity",
     }
     print_columns(rows)
 

@@ -1,0 +1,86 @@
+"""A heated rod and a string, cut into nodes (method of lines, second differences).
+
+    heat  du_i/dt = D (u_(i-1) - 2 u_i + u_(i+1)) / h^2,   the ends held at sums of two slow waves
+    wave  du_i/dt = p_i,   dp_i/dt = c^2 (u_(i-1) - 2 u_i + u_(i+1)) / h^2,   the ends fixed
+
+Rod and string have length 1; h is the distance between nodes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.dynamics.integrate import integrate
+from engine.dynamics.stream import Stream, Truth, observed
+
+Array = NDArray[np.float64]
+WAVES = 2
+"""Slow waves that an end is held at."""
+MODES = 6
+"""Of the string that swing."""
+
+
+def heat(
+    *,
+    steps: int = 4000,
+    dt: float = 0.01,
+    noise: float = 0.0,
+    seed: int = 0,
+    nodes: int = 40,
+    diffusivity: float = 0.05,
+) -> Stream:
+    """Nodes of one temperature each. Those at the ends are held from outside and read nobody."""
+    rng = np.random.default_rng(seed)
+    pull = diffusivity * (nodes - 1) ** 2
+    pace, phase = rng.uniform(1.0, 5.0, (2, WAVES)), rng.uniform(0, 2 * np.pi, (2, WAVES))
+    where = np.linspace(0, 1, nodes)
+
+    def rate(time: float, state: Array) -> Array:
+        u = state[:, 0]
+        change = np.empty_like(u)
+        change[1:-1] = pull * (u[:-2] - 2 * u[1:-1] + u[2:])
+        change[[0, -1]] = (pace * np.cos(pace * time + phase)).sum(1)
+        return change[:, None]
+
+    first, last = np.sin(phase).sum(1)
+    start = first + (last - first) * where + 0.5 * np.sin(np.pi * where)
+    reads = _neighbours(nodes)
+    reads[[0, -1]] = False
+    reads[[0, -1], [0, -1]] = True
+    truth = Truth(rate, reads, equations=("u' = D u_xx",))
+    clean = integrate(rate, start[:, None], steps, dt)
+    return observed("heat", clean, dt, noise=noise, seed=seed, labels=("u",), truth=truth)
+
+
+def wave(
+    *,
+    steps: int = 4000,
+    dt: float = 0.02,
+    noise: float = 0.0,
+    seed: int = 0,
+    nodes: int = 40,
+    speed: float = 1.0,
+) -> Stream:
+    """Nodes with displacement and velocity; the string swings in some of its slow modes for ever."""
+    rng = np.random.default_rng(seed)
+    pull = (speed * (nodes + 1)) ** 2
+
+    def rate(_time: float, state: Array) -> Array:
+        u = np.pad(state[:, 0], 1)
+        return np.stack([state[:, 1], pull * (u[:-2] - 2 * u[1:-1] + u[2:])], 1)
+
+    where = np.arange(1, nodes + 1) / (nodes + 1)
+    number = np.arange(1, MODES + 1)
+    shapes = np.sin(np.pi * np.outer(where, number))
+    start = np.stack([shapes @ (rng.standard_normal(MODES) / number), np.pi * shapes @ rng.standard_normal(MODES)], 1)
+    truth = Truth(rate, _neighbours(nodes), equations=("u_t = p", "p_t = c^2 u_xx"))
+    clean = integrate(rate, start, steps, dt)
+    return observed("wave", clean, dt, noise=noise, seed=seed, labels=("u", "p"), truth=truth)
+
+
+def _neighbours(nodes: int) -> NDArray[np.bool_]:
+    """(nodes, nodes): itself, the one before and the one behind."""
+    places = np.arange(nodes)
+    near: NDArray[np.bool_] = np.abs(places[:, None] - places) <= 1
+    return near

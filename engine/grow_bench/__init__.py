@@ -1,0 +1,1 @@
+"""The grown graph beside its rivals, on streams whose equations are known."""

@@ -1,0 +1,186 @@
+"""Meta-steps: every `cycle` learning steps the planner sheds what does not pay and grows what promises to.
+
+It deals in tokens, the right to hold a cell: idle ones go back to the pool, and nodes that want to grow are given some
+in proportion to what they gained per token so far.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from engine.networks.growing import candidates, prune
+from engine.networks.growing.core import BudgetError
+from engine.networks.growing.economy import Tokens
+from engine.networks.growing.fade import Fading, heirs_of_cell, heirs_of_tap
+from engine.networks.growing.graph import Graph, Pass
+from engine.networks.growing.learner import Learner
+from engine.networks.growing.ledger import Decision, Ledger
+from engine.networks.growing.probe import Probe, Probed, prices
+
+Array = NDArray[Any]
+TURN = 5
+"""Steps between two turns of a meta-step that is spread."""
+BANNED = 5
+"""Meta-steps for which what was shed is not tried again, twice as many each time."""
+YOUNG = 2
+"""Meta-steps that a cell is left in peace."""
+
+
+class Planner:
+    """Grows one graph with its learner. `ledger` says what was decided and why."""
+
+    def __init__(self, learner: Learner, seed: int = 0, labels: tuple[str, ...] = ()) -> None:
+        self.learner, self.graph, self.labels = learner, learner.graph, labels
+        self.probe = Probe(learner)
+        self.ledger = Ledger()
+        self.rng = np.random.default_rng((seed, 33))
+        settings = self.graph.settings
+        self.tokens = Tokens(self.graph.nodes, settings.cells + settings.taps)
+        self._open: list[tuple[int, Probed]] = []
+        self._threads = ThreadpoolController()
+        self.fading = Fading(self.graph)
+        self._tabu: dict[Any, int] = {}
+        self._banned: dict[Any, int] = {}
+
+    def step(self, *, grow: bool = True, spread: bool = False) -> float:
+        """One learning step, and a meta-step when it is time; the batch's loss.
+
+        With `spread` a meta-step is not done at once: nodes take turns over the steps of a cycle.
+        """
+        loss = self.learner.step()
+        self.fading.step()
+        if not grow:
+            return loss
+        cycle, nodes = self.graph.settings.cycle, self.graph.nodes
+        place = self.learner.steps % cycle
+        if spread and cycle > TURN:
+            turns = min(nodes, (cycle - 1) // TURN)
+            if place == 0:
+                self.settle()
+            elif place % TURN == 0 and place // TURN <= turns:
+                self.grow(np.arange(nodes)[place // TURN - 1 :: turns])
+        elif place == 0:
+            self.settle()
+            self.grow(np.arange(nodes))
+        return loss
+
+    def settle(self) -> None:
+        """See what the last commits were worth, and shed what does not pay."""
+        with self._alone():
+            self._realise()
+            self._shed()
+            self.fading.renumber(*self.graph.compact())
+
+    def _alone(self) -> Any:
+        """Thousands of small matrix products: a second BLAS thread would only be waited for."""
+        return self._threads.limit(limits=1, user_api="blas")
+
+    def cells_of_nodes(self) -> NDArray[np.int64]:
+        """Cells and grown taps of each node, (nodes,)."""
+        graph = self.graph
+        count = np.bincount(graph.core.M_idx[:, 0] // graph.features, minlength=graph.nodes)
+        c = graph.connectors
+        np.add.at(count, c.reader, c.active[:, 1:].sum(1))
+        return count
+
+    def grow(self, nodes: NDArray[np.int64]) -> None:
+        """Probe these nodes, and commit what pays."""
+        with self._alone():
+            wanted = self.probe.probe(self.probe.shortlist(int(node) for node in nodes))
+        used = self.cells_of_nodes()
+        self.tokens.deposit(used)
+        need = np.zeros(self.graph.nodes, np.int64)
+        for node, chosen in wanted.items():
+            need[node] = len(chosen)
+        self.tokens.allot(need)
+        order = sorted(((p.score, node, p) for node, chosen in wanted.items() for p in chosen), key=lambda t: -t[0])
+        for _, node, found in order:
+            key = _key(self.graph, found.candidate)
+            if used[node] >= self.tokens.held[node] or self._tabu.get(key, -1) > self.learner.steps:
+                continue
+            try:
+                cells = candidates.commit(self.graph, found.candidate, found.value, self.learner.steps)
+            except BudgetError:
+                continue
+            self.graph.core.shift(found.heirs.cells, -found.value * found.heirs.shares)
+            used[node] += cells
+            self._note(found, cells)
+
+    def _note(self, found: Probed, cells: int) -> None:
+        c = found.candidate
+        sources = c.sources if c.kind != "tap" else (int(self.graph.connectors.source[c.line]),)
+        kept = self.ledger.note(
+            Decision(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
+            sources, cells, c.snr, found.gain, found.error, found.price)
+        )  # fmt: skip
+        self._open.append((kept.number, found))
+
+    def _realise(self) -> None:
+        """What the last commits turned out to be worth: the loss that they save now."""
+        if not self._open:
+            return
+        graph = self.graph
+        rise, taps = prune.left_out(self.learner)
+        gain, spent = np.zeros(graph.nodes), np.zeros(graph.nodes, np.int64)
+        for number, found in self._open:
+            c = found.candidate
+            saved = self._saved(c, rise, taps)
+            self.ledger.realise(number, saved)
+            gain[c.node] += saved
+            spent[c.node] += 1
+        self._open.clear()
+        self.tokens.learn(gain, spent)
+
+    def _saved(self, c: candidates.Candidate, rise: Array, taps: Array) -> float:
+        graph = self.graph
+        if c.kind == "tap":
+            return float(taps[c.line, c.tap])
+        cell = candidates.cell_of(graph, c)
+        return float(rise[cell]) if cell >= 0 else 0.0
+
+    def _shed(self) -> None:
+        graph, settings = self.graph, self.graph.settings
+        price = prices(self.learner)
+        rows = graph.core.M_idx[:, 0]
+        worth = np.where(candidates.abroad(graph), price.abroad[rows], price.within[rows])
+        cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
+        passes = self._passes() if len(cells) else []
+        for cell in cells:
+            row, column = (int(i) for i in graph.core.M_idx[cell])
+            key = row, candidates.signature(graph, column)
+            self._banned[key] = 2 * self._banned.get(key, BANNED)
+            self._tabu[key] = self.learner.steps + self._banned[key] * settings.cycle
+            self._note_loss(row, candidates.words_of_cell(graph, row, column, self.labels), saved[cell], worth[cell])
+            self.fading.cell(int(cell), heirs_of_cell(graph, int(cell), passes))
+        self._shed_taps(price.within.reshape(graph.nodes, -1).sum(1))
+
+    def _shed_taps(self, price: Array) -> None:
+        """The outer taps first."""
+        lines = self.graph.connectors
+        _, saved = prune.left_out(self.learner)
+        old = lines.active & ~lines.cooling & (lines.age >= YOUNG * self.graph.settings.cycle)
+        old[:, 0] = False
+        passes = self._passes() if old.any() else []
+        for line, tap in np.argwhere(old & (saved < price[lines.reader][:, None]))[::-1]:
+            node = int(lines.reader[line])
+            gone = candidates.Candidate("tap", node, node * self.graph.features, line=int(line), tap=int(tap))
+            words = candidates.words(self.graph, gone, self.labels)
+            self.fading.tap(int(line), int(tap), heirs_of_tap(self.graph, int(line), int(tap), passes))
+            self._note_loss(gone.row, words, saved[line, tap], price[node])
+
+    def _passes(self) -> list[Pass]:
+        return [self.learner.errors(self.graph.settings.evidence)[0] for _ in range(2)]
+
+    def _note_loss(self, row: int, what: str, saved: float, price: float) -> None:
+        self.ledger.note(
+            Decision(0, self.learner.steps, "prune", row // self.graph.features, row, what, cells=-1,
+                     realised=-float(saved), price=float(price))
+        )  # fmt: skip
+
+
+def _key(graph: Graph, c: candidates.Candidate) -> Any:
+    return c.row, (c.kind, tuple(sorted(c.sources)), round(c.knot, 2))

@@ -1,0 +1,110 @@
+"""What a growing graph tells a view: its edges, heat, budgets, decisions and spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.networks.growing.ledger import Decision
+
+if TYPE_CHECKING:
+    from engine.networks.growing.planner import Planner
+
+Array = NDArray[Any]
+DECISIONS = 200
+"""Of the newest, in a report."""
+QUANTILES = 33
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One moment of a growing graph. Its arrays belong to the reader."""
+
+    nodes: int
+    features: int
+    edges: NDArray[np.int32]
+    """(E, 2): reader and read, without loops."""
+    strengths: NDArray[np.float32]
+    """(E,): largest |w| of each edge."""
+    cells: NDArray[np.int32]
+    """(nnz, 2): row and column of what is not Cold."""
+    values: NDArray[np.float32]
+    heat: NDArray[np.uint8]
+    """(nnz,) of `core.Heat`."""
+    born: NDArray[np.int32]
+    """(nnz,): the learning step at which each cell was committed."""
+    kinds: NDArray[np.uint8]
+    """(columns,): kind of term of each column (`kernels.sparse`)."""
+    steps: int
+    """Learning steps so far."""
+    struct: int
+    active: int
+    limit: int
+    """C_struct and C_active, cells and taps, and their limit."""
+    gamma: float
+    tokens: NDArray[np.int32]
+    """(nodes,) held by each."""
+    pool: int
+    """Tokens that nobody holds."""
+    cgpt: NDArray[np.float32]
+    """(nodes,): moving-average gain per token."""
+    loss: NDArray[np.float32]
+    """(nodes,): moving average of half the mean square scaled error; 0.5 is an identity's."""
+    spectrum: NDArray[np.float32]
+    """Quantiles of the values, in order."""
+    decisions: tuple[Decision, ...]
+    """The newest, oldest first."""
+    decided: int
+    """Decisions so far."""
+    foresight: float | None
+    """Rank correlation of predicted and realised gains."""
+    truth: NDArray[np.bool_] | None = None
+    """(nodes, nodes): whom each node really reads, where that is known."""
+
+    @property
+    def edge_f1(self) -> float | None:
+        """How well the edges agree with the true ones."""
+        if self.truth is None:
+            return None
+        true = self.truth & ~np.eye(self.nodes, dtype=bool)
+        hits = int(true[self.edges[:, 0], self.edges[:, 1]].sum())
+        return 2 * hits / max(len(self.edges) + int(true.sum()), 1)
+
+
+def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
+    """Copied out of a running graph."""
+    graph, learner = planner.graph, planner.learner
+    strength = graph.adjacency()
+    np.fill_diagonal(strength, 0)
+    edges = np.argwhere(strength > 0).astype(np.int32)
+    k = graph.core
+    levels = np.linspace(0, 1, QUANTILES)
+    taps = graph.connectors.taps[:, 1:][graph.connectors.active[:, 1:]]
+    return Growth(
+        nodes=graph.nodes,
+        features=graph.features,
+        edges=edges,
+        strengths=strength[tuple(edges.T)].astype(np.float32),
+        cells=k.M_idx.astype(np.int32),
+        values=k.W_vals.astype(np.float32),
+        heat=k.heat.copy(),
+        born=k.born.astype(np.int32),
+        kinds=graph.terms.kinds.copy(),
+        steps=learner.steps,
+        struct=graph.struct,
+        active=k.active() + int((np.abs(taps) > 1e-3).sum()),
+        limit=graph.settings.cells + graph.settings.taps,
+        gamma=learner.barrier.gamma(graph),
+        tokens=planner.tokens.held.astype(np.int32),
+        pool=planner.tokens.pool,
+        cgpt=planner.tokens.cgpt.astype(np.float32),
+        loss=learner.loss.reshape(graph.nodes, -1).mean(1).astype(np.float32),
+        spectrum=np.quantile(k.W_vals, levels).astype(np.float32) if k.struct else np.zeros(QUANTILES, np.float32),
+        decisions=planner.ledger.tail(DECISIONS),
+        decided=planner.ledger.count,
+        foresight=planner.ledger.foresight(),
+        truth=truth,
+    )
