@@ -49,6 +49,11 @@ class Persistence:
 
 _RATES = (0.01, 0.003, 0.03)
 _FAMILY: tuple[Settings, ...] = tuple({"rate": rate, "memory": memory} for rate in _RATES for memory in (1, 6, 2))
+_GROWN: tuple[Settings, ...] = tuple(
+    {"rate": 0.01, "memory": memory, "shapes": shapes}
+    for memory in (1, 6, 2)
+    for shapes in ("products", "hinges", "products and hinges")
+)
 _RIDGES: tuple[Settings, ...] = tuple(
     {"penalty": penalty, "memory": memory} for penalty in (1e-8, 1e-6, 1e-4, 1e-2) for memory in (1, 6, 2)
 )
@@ -112,7 +117,7 @@ def _needs(package: str, has: Callable[[], bool]) -> Callable[[], str | None]:
 
 
 METHODS: dict[str, Method] = {
-    GROWN: Method(_grown, tuple({"rate": rate, "price": 1.0} for rate in _RATES)),
+    GROWN: Method(_grown, _GROWN),
     "dense": Method(_dense, _FAMILY),
     "dense, least squares": Method(_ridge, _RIDGES),
     "pruned": Method(_pruned, _FAMILY, sparse=True),
