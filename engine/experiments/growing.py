@@ -8,6 +8,7 @@ from typing import Any
 from engine.grow_bench.methods import GROWN, METHODS, Budget, applies
 from engine.grow_bench.plot import draw
 from engine.grow_bench.problem import DATA
+from engine.grow_bench.report import settings_text
 from engine.grow_bench.suite import FULL, one, together, tuned
 
 TITLE = "Growing: forecasts of a graph that grows on evidence"
@@ -38,7 +39,7 @@ def run(data: str, seed: int, steps: int, ticks: int | None, units: int, tries: 
         found = one(plan, stream, name, budget, seed, tuned(plan, stream, name, budget))
         if name == GROWN:
             budget = replace(budget, weights=max(found["nnz"], 1))
-        settings = ", ".join(f"{key} {value:g}" for key, value in found.pop("settings").items())
+        settings = settings_text(found.pop("settings"))
         rows.append({"track": "growing", "data": data, "method": name, "seed": seed, **found, "settings": settings})
     return rows
 

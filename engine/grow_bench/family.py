@@ -1,9 +1,9 @@
 """The grown graph's family without its growing: every term at once, or a part of them that a mask leaves.
 
-The terms are those that a graph may grow: a constant; each number's backward differences over H ticks; hinges of a
-number for its own node; products of two numbers, of all pairs as long as there are at most PAIRS numbers, else of each
-node's own. One weight matrix W (S, F) predicts every number's change in units of its usual change. It is trained on the
-same batches by the same Adam at the same pace as the graph; with a mask what is left out stays zero.
+The terms are those that a graph may grow: a constant; each number's backward differences over `memory` ticks; hinges of
+a number for its own node; products of two numbers, of all pairs as long as there are at most PAIRS numbers, else of
+each node's own. One weight matrix W (S, F) predicts every number's change in units of its usual change. It is trained
+on batches of the same size by the same Adam at the same pace as the graph; with a mask what is left out stays zero.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.grow_bench.problem import PAST, Problem, pace
 
 Array = NDArray[np.float32]
-MEMORY, KNOTS, BATCH = 6, 7, 256
+KNOTS, BATCH = 7, 256
 """As in `GrowthSettings`."""
 PAIRS = 48
 
@@ -24,7 +24,8 @@ PAIRS = 48
 class Terms:
     """Terms of a problem, F of them; which number each reads (F, S) bool, and its size over the training part (F,)."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, memory: int) -> None:
+        self.memory = memory
         flat = _flat(problem.training)
         self.states = flat.shape[1]
         self.features = problem.stream.features
@@ -32,7 +33,7 @@ class Terms:
         scaled = (flat - self.centre) / self.spread
         self.unit = np.maximum(np.sqrt(np.square(np.diff(scaled, axis=0)).mean(0)), 1e-12)
         self._differences = np.stack(
-            [np.maximum(np.sqrt(np.square(np.diff(scaled, h, axis=0)).mean(0)), 1e-9) for h in range(MEMORY)]
+            [np.maximum(np.sqrt(np.square(np.diff(scaled, h, axis=0)).mean(0)), 1e-9) for h in range(memory)]
         )
         self._differences[0] = 1
         nodes = np.arange(self.states) // self.features
@@ -44,13 +45,13 @@ class Terms:
         self._knots = np.quantile(scaled, np.linspace(0, 1, KNOTS + 2)[1:-1], axis=0)
         eye = np.eye(self.states, dtype=bool)
         self.reads = np.concatenate(
-            [np.zeros((1, self.states), bool), *(eye for _ in range(MEMORY + 2 * KNOTS)), eye[left] | eye[right]]
+            [np.zeros((1, self.states), bool), *(eye for _ in range(memory + 2 * KNOTS)), eye[left] | eye[right]]
         )
         """(F, S)."""
         own = nodes[:, None] == nodes
         hinges = np.tile(own, 2 * KNOTS)
         self.allowed = np.concatenate(
-            [np.ones((self.states, 1 + MEMORY * self.states), bool), hinges, np.ones((self.states, len(left)), bool)], 1
+            [np.ones((self.states, 1 + memory * self.states), bool), hinges, np.ones((self.states, len(left)), bool)], 1
         )
         """(S, F): hinges are for their own node."""
 
@@ -65,9 +66,9 @@ class Terms:
         return found.reshape(*scaled.shape[:-1], -1, self.features)
 
     def of(self, windows: NDArray[np.float64]) -> Array:
-        """Terms (B, F) of the last MEMORY scaled states, windows (B, MEMORY, S)."""
+        """Terms (B, F) of the last scaled states, windows (B, memory, S)."""
         lines, left = [], windows
-        for h in range(MEMORY):
+        for h in range(self.memory):
             lines.append(left[:, -1] / self._differences[h])
             left = np.diff(left, axis=1)
         now = windows[:, -1]
@@ -90,13 +91,14 @@ class Fitted:
     def one_step(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         """See `Model`."""
         scaled = self.terms.scaled(states)
-        windows = np.lib.stride_tricks.sliding_window_view(scaled, MEMORY, axis=0).transpose(0, 2, 1)
-        found = [self._next(part) for part in np.array_split(windows[PAST - MEMORY :], max(len(windows) // 512, 1))]
+        memory = self.terms.memory
+        windows = np.lib.stride_tricks.sliding_window_view(scaled, memory, axis=0).transpose(0, 2, 1)[PAST - memory :]
+        found = [self._next(part) for part in np.array_split(windows, max(len(windows) // 512, 1))]
         return self.terms.unscaled(np.concatenate(found))
 
     def roll_out(self, past: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
         """See `Model`."""
-        kept = self.terms.scaled(past)[:, -MEMORY:]
+        kept = self.terms.scaled(past)[:, -self.terms.memory :]
         ahead = np.empty((len(past), steps, self.terms.states))
         with np.errstate(over="ignore", invalid="ignore"):
             for step in range(steps):
@@ -121,19 +123,24 @@ class Fitted:
 
 
 def trained(
-    problem: Problem, steps: int, seed: int, rate: float, mask: NDArray[np.bool_] | None = None, W: Array | None = None
+    problem: Problem,
+    steps: int,
+    seed: int,
+    rate: float,
+    memory: int,
+    mask: NDArray[np.bool_] | None = None,
+    W: Array | None = None,
 ) -> Fitted:
     """Adam's W on batches of the training part; `mask` (S, F) says which weights there are, `W` where to begin."""
-    terms = Terms(problem)
+    terms = Terms(problem, memory)
     mask = terms.allowed if mask is None else mask & terms.allowed
     W = np.zeros(mask.shape, np.float32) if W is None else W * mask
     scaled = terms.scaled(problem.training)
     rng = np.random.default_rng((seed, 41))
     mean, square = np.zeros_like(W), np.zeros_like(W)
-    back = np.arange(MEMORY) - MEMORY + 1
     for step in range(1, steps + 1):
-        ticks = rng.integers(MEMORY - 1, len(scaled) - 1, BATCH)
-        phi = terms.of(scaled[ticks[:, None] + back])
+        ticks = rng.integers(memory - 1, len(scaled) - 1, BATCH)
+        phi = terms.of(_windows(scaled, ticks, memory))
         wanted = ((scaled[ticks + 1] - scaled[ticks]) / terms.unit).astype(np.float32)
         gradient = (phi @ W.T - wanted).T @ phi / np.float32(wanted.size)
         mean += 0.1 * (gradient - mean)
@@ -144,18 +151,18 @@ def trained(
     return Fitted(terms, W, weights, weights)
 
 
-def ridge(problem: Problem, penalty: float) -> Fitted:
+def ridge(problem: Problem, penalty: float, memory: int) -> Fitted:
     """All terms by least squares at once, with a ridge of `penalty` times a term's own square, no steps at all.
 
     (Next-generation reservoir computing, Gauthier, Bollt, Griffith & Barbosa 2021.)
     """
-    terms = Terms(problem)
+    terms = Terms(problem, memory)
     scaled = terms.scaled(problem.training)
-    ends = np.arange(MEMORY - 1, len(scaled) - 1)
+    ends = np.arange(memory - 1, len(scaled) - 1)
     gram = np.zeros((terms.reads.shape[0],) * 2)
     wanted = np.zeros((terms.reads.shape[0], terms.states))
     for some in np.array_split(ends, max(len(ends) // 1024, 1)):
-        phi = terms.of(scaled[some[:, None] + np.arange(MEMORY) - MEMORY + 1]).astype(np.float64)
+        phi = terms.of(_windows(scaled, some, memory)).astype(np.float64)
         gram += phi.T @ phi
         wanted += phi.T @ ((scaled[some + 1] - scaled[some]) / terms.unit)
     size = np.sqrt(np.maximum(np.diag(gram), 1e-12))
@@ -165,25 +172,32 @@ def ridge(problem: Problem, penalty: float) -> Fitted:
     return Fitted(terms, W, W.size, W.size)
 
 
-def pruned(problem: Problem, steps: int, seed: int, rate: float, weights: int) -> Fitted:
+def pruned(problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int) -> Fitted:
     """Dense for half the steps; then the `weights` of the largest |w| times its term's size, trained on."""
-    dense = trained(problem, steps // 2, seed, rate)
+    dense = trained(problem, steps // 2, seed, rate, memory)
     scaled = dense.terms.scaled(problem.training)
-    some = np.random.default_rng((seed, 42)).integers(MEMORY - 1, len(scaled), 512)
-    size = dense.terms.of(scaled[some[:, None] + np.arange(MEMORY) - MEMORY + 1]).std(0)
+    some = np.random.default_rng((seed, 42)).integers(memory - 1, len(scaled), 512)
+    size = dense.terms.of(_windows(scaled, some, memory)).std(0)
     size[0] = 1
     worth = np.abs(dense.W) * size
+    weights = min(weights, worth.size)
     least = np.partition(worth.reshape(-1), -weights)[-weights]
-    return trained(problem, steps - steps // 2, seed, rate, mask=(worth >= least) & (worth > 0), W=dense.W)
+    return trained(problem, steps - steps // 2, seed, rate, memory, mask=(worth >= least) & (worth > 0), W=dense.W)
 
 
-def random_sparse(problem: Problem, steps: int, seed: int, rate: float, weights: int) -> Fitted:
+def random_sparse(problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int) -> Fitted:
     """As many weights at random places."""
-    allowed = Terms(problem).allowed
+    allowed = Terms(problem, memory).allowed
     chosen = np.random.default_rng((seed, 43)).permutation(np.flatnonzero(allowed))[:weights]
     mask = np.zeros(allowed.size, bool)
     mask[chosen] = True
-    return trained(problem, steps, seed, rate, mask=mask.reshape(allowed.shape))
+    return trained(problem, steps, seed, rate, memory, mask=mask.reshape(allowed.shape))
+
+
+def _windows(scaled: NDArray[np.float64], ends: NDArray[np.int64], memory: int) -> NDArray[np.float64]:
+    """The states up to these ticks, (B, memory, S)."""
+    found: NDArray[np.float64] = scaled[ends[:, None] + np.arange(memory) - memory + 1]
+    return found
 
 
 def _flat(states: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,11 +17,12 @@ Array = NDArray[np.float64]
 
 
 class Grown:
-    """A graph that has grown on the training part for so many steps."""
+    """A graph that has grown on the training part for so many steps. `shapes` are "products", "hinges" or both."""
 
-    def __init__(self, problem: Problem, steps: int, seed: int, *, rate: float, price: float) -> None:
+    def __init__(self, problem: Problem, steps: int, seed: int, *, rate: float, memory: int, shapes: str) -> None:
         stream = problem.stream
-        settings = replace(GrowthSettings(), rate=rate, price=price)
+        products, hinges = "products" in shapes, "hinges" in shapes
+        settings = replace(GrowthSettings(), rate=rate, memory=memory, products=products, knots=7 if hinges else 0)
         self.graph = graph = Graph(stream.nodes, stream.features, settings, seed=seed)
         graph.measure(problem.training)
         for state in graph.scaled(problem.training.reshape(len(problem.training), -1)):

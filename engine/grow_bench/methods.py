@@ -47,7 +47,16 @@ class Persistence:
         """Nobody reads anybody."""
 
 
-_RATES: tuple[Settings, ...] = ({"rate": 0.01}, {"rate": 0.003}, {"rate": 0.03})
+_RATES = (0.01, 0.003, 0.03)
+_FAMILY: tuple[Settings, ...] = tuple({"rate": rate, "memory": memory} for rate in _RATES for memory in (1, 6, 2))
+_GROWN: tuple[Settings, ...] = tuple(
+    {"rate": 0.01, "memory": memory, "shapes": shapes}
+    for memory in (1, 6, 2)
+    for shapes in ("products", "hinges", "products and hinges")
+)
+_RIDGES: tuple[Settings, ...] = tuple(
+    {"penalty": penalty, "memory": memory} for penalty in (1e-8, 1e-6, 1e-4, 1e-2) for memory in (1, 6, 2)
+)
 _RESERVOIRS: tuple[Settings, ...] = tuple(
     {"radius": radius, "scaling": scaling, "ridge": ridge, "squares": squares}
     for squares in (True, False)
@@ -99,6 +108,8 @@ class Method:
     grid: tuple[Settings, ...]
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot be run here."""
+    sparse: bool = False
+    """Whether it is given as many weights as the graph has grown."""
 
 
 def _needs(package: str, has: Callable[[], bool]) -> Callable[[], str | None]:
@@ -106,11 +117,11 @@ def _needs(package: str, has: Callable[[], bool]) -> Callable[[], str | None]:
 
 
 METHODS: dict[str, Method] = {
-    GROWN: Method(_grown, tuple({**rate, "price": 1.0} for rate in _RATES)),
-    "dense": Method(_dense, _RATES),
-    "dense, least squares": Method(_ridge, tuple({"penalty": p} for p in (1e-8, 1e-6, 1e-4, 1e-10))),
-    "pruned": Method(_pruned, _RATES),
-    "random sparse": Method(_random, _RATES),
+    GROWN: Method(_grown, _GROWN),
+    "dense": Method(_dense, _FAMILY),
+    "dense, least squares": Method(_ridge, _RIDGES),
+    "pruned": Method(_pruned, _FAMILY, sparse=True),
+    "random sparse": Method(_random, _FAMILY, sparse=True),
     "echo state": Method(_reservoir, _RESERVOIRS, _needs("reservoirpy", has_reservoirpy)),
     "PySINDy": Method(_equations, tuple({"threshold": t} for t in _THRESHOLDS), _needs("pysindy", has_pysindy)),
     "persistence": Method(_persistence, ({},)),

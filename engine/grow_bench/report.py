@@ -50,7 +50,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Settings in one line."""
-    return ", ".join(f"{name} {value:g}" for name, value in settings.items())
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def tables(result: Result) -> list[Table]:

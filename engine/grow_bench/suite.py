@@ -35,7 +35,7 @@ class Plan:
     data: tuple[Data, ...] = tuple(DATA.values())
     methods: tuple[str, ...] = tuple(METHODS)
     seeds: int = 5
-    steps: int = 3000
+    steps: int = 2000
     units: int = 1000
     ticks: int | None = None
     """Of every stream, in place of its own length."""
@@ -98,7 +98,8 @@ def _measured(
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """What was done and, but for the tuning, a row a seed."""
     common = {
-        "version": VERSION, "data": data.name, "method": method, "steps": budget.steps, "weights": budget.weights,
+        "version": VERSION, "data": data.name, "method": method, "steps": budget.steps,
+        "weights": budget.weights if METHODS[method].sparse else None,
         "units": budget.units, "ticks": plan.ticks, "tries": plan.tries,
     }  # fmt: skip
 
