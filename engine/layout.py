@@ -22,7 +22,7 @@ class Part:
     @property
     def name(self) -> str:
         """As a person reads it."""
-        return " › ".join(map(str, self.path))
+        return " / ".join(map(str, self.path))
 
 
 @dataclass(frozen=True, slots=True)

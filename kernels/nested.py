@@ -24,8 +24,8 @@ def _listen(
     """z of one layer and sample, and what follows from it for the displacements. Rows of scratch `p`:
 
     0-1 credit g, 2-4 R o and then the whole push, 5-6 R^T g, 7-9 W u and then tanh(push), 10-11 W^T g, 12-14 the
-    inflow, 15-16 what arrives at the stream from above, 17-18 what rises from the Block, 19-20 second-order remainder, 21-22 what
-    comes down to the inflow.
+    inflow, 15-16 what arrives at the stream from above, 17-18 what rises from the Block, 19-20 second-order remainder,
+    21-22 what comes down to the inflow.
     """
     one, tiny = z.dtype.type(1), z.dtype.type(TINY)
     for c in range(1, columns):
@@ -98,10 +98,11 @@ def _block_tick(
                 _speak(z[k, b], s[k, b], below, given, ways[k], p, last >= 0, columns)
                 continue
             _listen(R[k], W[k], drive[k, b], below, given, z[k, b], ways[k, 0], ways[k, 1], p, columns)
+            down = p[21:23]
             if under >= 0:
                 down = products[under, b, 15:17]
-            else:
-                down = products[holder, b, 17:19] if holder >= 0 else p[21:23]
+            elif holder >= 0:
+                down = products[holder, b, 17:19]
             back = products[last, b, 15:17] if last >= 0 else p[5:7]
             _hand_down(z[k, b], s[k, b], ways[k], p, down, back, last >= 0, columns)
 
@@ -165,7 +166,5 @@ def nested_tick(
     """See `kernels.nested_reference.nested_tick`; products: (L, B, 23, N) scratch of the state's dtype."""
     steps = (len(program) + 2) / (2 * (1 + links[:, 0].max()))
     use_threads(config.NUMBA_NUM_THREADS if R.size * z.shape[1] * steps >= SHARED_FROM else 1)
-    _listening(
-        R, W, links, roots, ways, program, drive, inflow, force, z, s, z_out, s_out, products, columns
-    )
+    _listening(R, W, links, roots, ways, program, drive, inflow, force, z, s, z_out, s_out, products, columns)
     _speaking(links, roots, ways, z, s, z_out, s_out, velocity, flips, sums, products, columns)

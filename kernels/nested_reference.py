@@ -29,7 +29,7 @@ def nested_tick(
     z, s and their `_out`: state columns; products: (L, B, 23, N) scratch of a backend that needs it.
     """
     z_out[...], s_out[...] = z, s
-    below, holder, first, last = links[:, 1:].T
+    below, holder, _, last = links[:, 1:].T
     levels = [np.flatnonzero(links[:, 0] == level) for level in range(links[:, 0].max() + 1)]
     outermost = levels[0]
     arriving = s[:, :, 1:].copy()

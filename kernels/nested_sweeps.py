@@ -46,8 +46,8 @@ def nested_settle(
     for chunk in prange(passes.shape[1]):
         begin = chunk * CHUNK
         end = min(begin + CHUNK, samples)
-        shape = (neurons, end - begin)
-        zs, ss = np.zeros((len(z), *shape), z.dtype), np.zeros((len(z), *shape), z.dtype)
+        shape, stack = (neurons, end - begin), (len(z), neurons, end - begin)
+        zs, ss = np.zeros(stack, z.dtype), np.zeros(stack, z.dtype)
         entering = inflow[:, begin:end].copy()
         new, more = np.empty(shape, z.dtype), np.empty(shape, z.dtype)
         flat_new, flat_more = new.reshape(-1), more.reshape(-1)
@@ -126,10 +126,11 @@ def nested_nudge(
         begin = chunk * CHUNK
         end = min(begin + CHUNK, samples)
         shape, size = (neurons, end - begin), neurons * (end - begin)
+        stack = (len(z), neurons, end - begin)
         way = kind(1) if sign == 0 else kind(-1)
         free = z[:, :, begin:end].copy()
-        zs, ss = np.zeros((len(z), *shape), z.dtype), np.zeros((len(z), *shape), z.dtype)
-        curved = np.zeros((len(z), *shape), z.dtype)
+        zs, ss = np.zeros(stack, z.dtype), np.zeros(stack, z.dtype)
+        curved = np.zeros(stack, z.dtype)
         credit, new, more = np.empty(shape, z.dtype), np.empty(shape, z.dtype), np.empty(shape, z.dtype)
         flat_credit, flat_new, flat_more = credit.reshape(-1), new.reshape(-1), more.reshape(-1)
         top = ss[len(z) - 1]

@@ -8,9 +8,9 @@ many inner ticks. The nudged copies settle where
 
     d = J^T d + beta f + N,     d = x - x0 -> beta (I - J^T)^-1 f     as beta -> 0
 
-(Scurria, Vanden Abeele, Mognetti, Massar 2026, arXiv 2602.03670), J the Jacobian of these equations at their joint fixed
-point: the credit travels down each stream, into each Block from the top and out of it at the bottom, with as many inner
-ticks as the states. Blue shows the nudge of the streams, as in the recursive chain.
+(Scurria, Vanden Abeele, Mognetti, Massar 2026, arXiv 2602.03670), J the Jacobian of these equations at their joint
+fixed point: the credit travels down each stream, into each Block from the top and out of it at the bottom, with as many
+inner ticks as the states. Blue shows the nudge of the streams, as in the recursive chain.
 """
 
 from __future__ import annotations

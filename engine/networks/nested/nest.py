@@ -8,7 +8,7 @@ is the top of level 1. With u what a layer reads, o what it gives on and s the s
     o = z, or the top of the stream of the Block that it holds;   u = the stream below, or z of the layer that holds it
 
     level 1:   own = sigma,      reads = 1,          keep = 1,          mix = 1 / sqrt(layers)
-    within:    own = reads = sigma_d / 2,            keep = p / (p + 1),   mix = 1 / (p + 1)    (p-th layer of its Block)
+    within:    own = reads = sigma_d / 2,            keep = p / (p + 1),   mix = 1 / (p + 1)     (p-th of its Block)
 
 ||R||_2 <= 1 everywhere and ||W||_2 <= 1 within. A Block's stream is the mean of what entered it and what its layers
 say, so for sigma_d <= 1 a Block moves no more than what it reads, and a layer of level 1 whose recurrence runs through
@@ -161,6 +161,23 @@ class Nest:
             once = np.concatenate([[[level, 0]], steps, [[level, 1]]])
             steps = np.tile(once, (ticks[level - 1], 1))
         return steps
+
+    @cached_property
+    def walk(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The way through all layers from the bottom, (2 count, 2): a layer, and 0 where it listens or 1 where it
+        speaks; and where the part of each layer of level 1 ends in it."""
+        steps: list[tuple[int, int]] = []
+        ends = []
+        for top in self.roots[:, 1]:
+            self._walk(int(top), steps)
+            ends.append(len(steps))
+        return np.array(steps, np.int64), np.array(ends, np.int64)
+
+    def _walk(self, layer: int, steps: list[tuple[int, int]]) -> None:
+        steps.append((layer, 0))
+        for part in np.flatnonzero(self.links[:, HOLDER] == layer):
+            self._walk(int(part), steps)
+        steps.append((layer, 1))
 
     def visits(self, ticks: tuple[int, ...]) -> float:
         """How often a layer is computed in a tick of level 1, mean over layers."""

@@ -17,9 +17,8 @@ Array = NDArray[Any]
 def bound(weights: Mapping[str, Array], nest: Nest, slack: float = 0.0) -> None:
     """Clip singular values at 1, in place; with a `slack` a stack whose norms are below 1 + slack keeps its bits."""
     bounded = {"R": weights["R"], "W": weights["W"][nest.inner]}
-    large = tuple(
-        name for name, stack in bounded.items() if len(stack) and not (slack and spectral_norms(stack).max() <= 1 + slack)
-    )
+    stacks = {name: stack for name, stack in bounded.items() if len(stack)}
+    large = tuple(name for name in stacks if not slack or spectral_norms(stacks[name]).max() > 1 + slack)
     clip_recurrent(bounded, large)
     if "W" in large:
         weights["W"][nest.inner] = bounded["W"]

@@ -76,7 +76,7 @@ class NestTiles:
 
     def in_tiles(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values (layers of all levels, neurons) as they lie in the tiles; 0 where no neuron is."""
-        shown = values.reshape(-1)[self.places]
+        shown: NDArray[Any] = values.reshape(-1)[self.places]
         shown[self.unused] = 0
         return shown
 
