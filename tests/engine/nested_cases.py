@@ -40,13 +40,14 @@ def chain_of(
     chain.weights["b"][...] = 0.3 * rng.standard_normal(chain.weights["b"].shape)
     chain.weights_changed()
     inner = {f"sigma_{level}": 0.8 for level in range(2, len(nest.levels) + 1)}
+    inner |= {f"ticks_{level}": 2 for level in range(2, len(nest.levels) + 1)}
     for knob, value in {"sigma": 0.8, "beta": 0.01, **inner, **knobs}.items():
         chain.set_parameter(knob, value)
     chain.clamp(rng.standard_normal((samples, PIXELS)).astype(dtype), np.arange(samples) % CLASSES)
     return chain
 
 
-def settle(chain: NestedChain, ticks: int = 400) -> None:
+def settle(chain: NestedChain, ticks: int = 100) -> None:
     """Free, then nudged, far beyond rest."""
     for nudged in (False, True):
         if nudged:

@@ -18,7 +18,7 @@ def _loss(chain, x, labels):
     for picture, label in zip(x, labels, strict=True):
         inflow = chain.value("input_gain") * equations.w["W_in"] @ picture
         state = np.zeros(2 * equations.count * equations.neurons)
-        for _ in range(400):
+        for _ in range(120):
             state = equations(state, inflow)
         logits = equations.w["W_out"] @ state[-equations.neurons :]
         total += np.log(np.exp(logits).sum()) - logits[label]
@@ -51,7 +51,7 @@ def test_the_exact_gradient_is_the_slope_of_the_loss(name, rng):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-@pytest.mark.parametrize("name", ["one Block", "three levels", "four levels"])
+@pytest.mark.parametrize("name", ["one Block", "four levels"])
 def test_ticks_leave_the_exact_gradient_at_every_level(name, backend):
     chain = chain_of(name, backend, beta=1e-4)
     labels = np.arange(3) % CLASSES

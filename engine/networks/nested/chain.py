@@ -38,8 +38,8 @@ from engine.networks.nested.norm import bound
 from engine.networks.nested.tiles import NestTiles
 from kernels.backends import Backend
 
-_SIGMA = "Lipschitz knob of level 1: norm of its layers' recurrence, which runs through what they hold. 1 is the edge."
-_INNER = "Lipschitz knob of level {}: bound of its layers' maps. Up to 1 a Block contracts wherever it lies."
+_SIGMA = "Lipschitz knob of level 1: of its layers' recurrence, through what they hold. Below 1 it contracts for sure."
+_INNER = "Lipschitz knob of level {}: bound of its layers' maps. Up to 1 its chains expand nothing."
 _TICKS = "Ticks of level {0} for every tick of level {1}."
 
 
@@ -47,7 +47,7 @@ def inner_knobs(levels: int) -> dict[str, Knob]:
     """Sigma and inner ticks of level 2 and further in."""
     knobs = {}
     for level in range(2, levels + 1):
-        knobs[sigma_of(level)] = Knob(SIGMA, 0.0, 3.0, "", _INNER.format(level), edge=1.0)
+        knobs[sigma_of(level)] = Knob(SIGMA, 0.0, 3.0, "", _INNER.format(level))
         words = _TICKS.format(level, level - 1)
         knobs[ticks_of(level)] = Knob(INNER_TICKS, 1, MOST_INNER_TICKS, "ticks", words, "integer")
     return knobs
@@ -82,7 +82,7 @@ class NestedChain(Chain):
     def _knobs(self) -> dict[str, Knob]:
         common = common_knobs((PLAIN,))
         levels = len(self._nest.levels)
-        return {"sigma": replace(common.pop("sigma"), doc=_SIGMA), **inner_knobs(levels), **common}
+        return {"sigma": replace(common.pop("sigma"), doc=_SIGMA, edge=None), **inner_knobs(levels), **common}
 
     @property
     def nest(self) -> Nest:
