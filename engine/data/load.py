@@ -35,7 +35,8 @@ def data_folder() -> Path:
 
 
 def load_dataset(name_or_path: str, folder: Path | None = None) -> Dataset:
-    """`digits`, `loops`, `fashion-mnist`, `mnist`, `cifar-10`, `openml:NAME`, an .npz file, a folder of IDX or CIFAR files.
+    """`digits`, `loops`, `fashion-mnist`, `mnist`, `cifar-10`, `openml:NAME`, an .npz file, or a folder of IDX or
+    CIFAR files.
 
     A relative path is looked for in `folder` first, then here. The last sets stay in memory. Raises DataError.
     """

@@ -1,7 +1,7 @@
 r"""Closed loops, open curves, stripes and speckles: a set made here, in which no single pixel tells the class.
 
-A curve is r(angle) = radius (1 + two random harmonics) about a random middle, drawn as a soft line; an open one lacks an
-arc of 50 to 110 degrees somewhere. Stripes are a sinusoid of random direction, width and phase; speckles are random
+A curve is r(angle) = radius (1 + two random harmonics) about a random middle, drawn as a soft line; an open one lacks
+an arc of 50 to 110 degrees somewhere. Stripes are a sinusoid of random direction, width and phase; speckles are random
 spots as wide as the lines. All have a random brightness, so that the ink tells little, and lie in the same noise.
 """
 
@@ -27,7 +27,9 @@ Array = NDArray[np.float64]
 def _curve(rng: np.random.Generator, is_open: bool) -> Array:
     gap = np.deg2rad(rng.uniform(*GAP)) if is_open else 0.0
     angles = rng.uniform(0, 2 * np.pi) + np.linspace(0, 2 * np.pi - gap, _POINTS, endpoint=is_open)
-    waves = sum(rng.uniform(0, 0.16) * np.cos(k * angles + rng.uniform(0, 2 * np.pi)) for k in (2, 3))
+    waves = np.zeros(_POINTS)
+    for harmonic in (2, 3):
+        waves += rng.uniform(0, 0.16) * np.cos(harmonic * angles + rng.uniform(0, 2 * np.pi))
     radius = _RADIUS * rng.uniform(0.75, 1.2) * (1 + waves)
     middle = SIDE / 2 - 0.5 + rng.uniform(-1.5, 1.5, 2)
     return _inked(middle + radius[:, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1))

@@ -44,14 +44,14 @@ NEAR, REST = 1e-9, 1e-9
 """Distance, and velocity, that count as none."""
 
 
-def preset_of(network: str, levels: int, seed: int, data: str = "digits", **knobs: float) -> Preset:
+def preset_of(network: str, levels: int, seed: int, data: str = "digits") -> Preset:
     """Three layers in each chain of a nest, or a flat chain of as many layers as the nest has in all."""
     common = {"name": "nested", "title": TITLE, "network": network, "neurons": 64, "seed": seed, "data": data}
     if network == "nested":
         sigmas = {sigma_of(level): SIGMA for level in range(1, levels + 1)}
-        return Preset.model_validate({**common, "nested": [{"layers": 3}] * levels, "knobs": {**sigmas, **knobs}})
+        return Preset.model_validate({**common, "nested": [{"layers": 3}] * levels, "knobs": sigmas})
     layers = sum(3**level for level in range(1, levels + 1))
-    return Preset.model_validate({**common, "layers": layers, "knobs": {"sigma": SIGMA, **knobs}})
+    return Preset.model_validate({**common, "layers": layers, "knobs": {"sigma": SIGMA}})
 
 
 def jobs(quick: bool) -> list[dict[str, Any]]:
@@ -94,8 +94,9 @@ def _contraction(raised: int, levels: int, seed: int) -> list[dict[str, Any]]:
     for case in CASES:
         for sigma in SIGMAS:
             moved = range(1, levels + 1) if raised == 0 else (raised,)
-            preset = preset_of("nested", levels, seed, **{sigma_of(level): sigma for level in moved})
-            found = contraction(preset.model_copy(update={"dtype": "float64"}), case, seed)
+            preset = preset_of("nested", levels, seed)
+            knobs = {**preset.knobs, **{sigma_of(level): sigma for level in moved}}
+            found = contraction(preset.model_copy(update={"dtype": "float64", "knobs": knobs}), case, seed)
             rows.append({"track": "nested", "measure": "contraction", "raised": raised, "levels": levels,
                          "sigma": sigma, "case": case, "seed": seed, **found})  # fmt: skip
     return rows

@@ -15,8 +15,8 @@ from engine.frame import Frame
 class Neuron:
     """The neuron under the pointer: layer counts from 1, row and column from 0; the values are signed.
 
-    `density` is its number of synapses, None where the network has no such number. In a tile within a tile, which `part`
-    names, row and column are those of the part.
+    `density` is its number of synapses, None where the network has no such number. In a tile within a tile, which
+    `part` names, row and column are those of the part.
     """
 
     layer: int

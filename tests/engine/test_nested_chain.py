@@ -104,7 +104,7 @@ def test_below_the_edge_at_every_level_all_starts_come_to_one_state(sigma, ticks
 
 @pytest.mark.parametrize("sigma", [0.8, 0.999])
 def test_lipschitz_constants_alone_promise_it(sigma):
-    """Spectral radius of the matrix of Lipschitz constants between all states, from ||R||, ||W|| <= 1 (inner W only)."""
+    """Spectral radius of the matrix of Lipschitz constants between all states, from ||R||, inner ||W|| <= 1."""
     for name in NESTS:
         chain = chain_of(name, sigma=sigma, sigma_2=sigma) if name != "one level" else chain_of(name, sigma=sigma)
         nest = chain.nest.tuned({f"sigma_{level}": sigma for level in range(2, 7)})
