@@ -39,7 +39,8 @@ CASES = ("no input", "a digit", "no input, aligned weights")
 """An input flattens the slopes, so without one is harder; aligned, with all R and W the identity, is the hardest."""
 COPIES = 3
 """Starts that are compared."""
-TICKS = 300
+TICKS, PATIENCE = 2000, 200
+"""At most so many ticks; fewer where a distance has not halved within the second number."""
 NEAR, REST = 1e-9, 1e-9
 """Distance, and velocity, that count as none."""
 
@@ -125,6 +126,8 @@ def contraction(preset: Preset, case: str, seed: int) -> dict[str, Any]:
         distances.append(_spread(chain))
         velocity = float(chain.observe().velocity_max.max())
         if distances[-1] < NEAR and velocity < REST:
+            break
+        if len(distances) > PATIENCE and distances[-1] > max(distances[-PATIENCE] / 2, NEAR):
             break
     done = len(distances) - 1
     return {

@@ -109,9 +109,6 @@ class Chain:
         """What computes the ticks, for the person, and if it is not what was wanted, why not."""
 
     def _enter(self, device: Device) -> None:
-        if not self.on_device:
-            self._use(load_on_host(), f"not {self.backend}: it has no kernels for a {self.kind} network")
-            return
         try:
             weights = self._device_weights()
             self._on_device = ChainOnDevice(device, self.kind, weights, self._inflow, self.half_weights)

@@ -37,6 +37,7 @@ from engine.networks.nested.nest import (
 from engine.networks.nested.norm import bound
 from engine.networks.nested.tiles import NestTiles
 from kernels.backends import Backend
+from kernels.cuda.device import DeviceError
 
 _SIGMA = "Lipschitz knob of level 1: of its layers' recurrence, through what they hold. Below 1 it contracts for sure."
 _INNER = "Lipschitz knob of level {}: bound of its layers' maps. Up to 1 its chains expand nothing."
@@ -64,7 +65,6 @@ class NestedChain(Chain):
     state_names = ("z", "s")
     recurrent = ("R",)
     scratch_rows = 23
-    on_device = ()
 
     def __init__(
         self, nest: Nest, neurons: int, pixels: int, classes: int, backend: Backend, *, dtype: str = "float32",
@@ -88,6 +88,9 @@ class NestedChain(Chain):
     def nest(self) -> Nest:
         """The chains with the inner sigmas where their knobs stand."""
         return self._nest.tuned({name: knob.value for name, knob in self.parameters.items()})
+
+    def _device_weights(self) -> dict[str, Array]:
+        raise DeviceError(f"no kernel for a {self.kind} chain")
 
     def _columns(self) -> list[Array]:
         shape = (self._nest.count, self.samples, 3, self.neurons)
