@@ -15,6 +15,9 @@ from engine.networks.conv.spec import build_plan
 from engine.networks.energy_cube import EnergyCube
 from engine.networks.growing.spec import GrowthTable
 from engine.networks.hopfield_chain import HopfieldChain
+from engine.networks.nested.chain import NestedChain
+from engine.networks.nested.nest import Nest
+from engine.networks.nested.spec import build_nest
 from engine.networks.neural_cube import NeuralCube
 from engine.networks.recursive_chain import RecursiveChain
 from engine.preset import Preset, PresetError
@@ -45,8 +48,11 @@ def stream_of(preset: Preset) -> Stream | None:
         raise PresetError(f"{preset.name}: stream: {error}") from None
 
 
-def plan_of(preset: Preset) -> Plan | None:
-    """The layers of a convolutional chain for its pictures, None of any other network. Raises PresetError."""
+def plan_of(preset: Preset) -> Plan | Nest | None:
+    """The layers of a convolutional chain for its pictures, the levels of nested ones with their sigmas, None of any
+    other network. Raises PresetError."""
+    if preset.network == "nested":
+        return build_nest(preset.nested).tuned(preset.knobs)
     if preset.network != "conv":
         return None
     try:
@@ -75,7 +81,9 @@ def build_network(
     }  # fmt: skip
     plan = plan_of(preset)
     network: Chain
-    if plan is not None:
+    if isinstance(plan, Nest):
+        network = NestedChain(plan, preset.neurons, data.pixels, data.classes, load_backend(backend), **options)
+    elif plan is not None:
         del options["half_weights"]
         network = ConvChain(plan, data.classes, load_backend(backend), **options)
     elif preset.network in _CUBES:

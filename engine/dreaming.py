@@ -28,9 +28,11 @@ from numpy.typing import NDArray
 from engine.data import Dataset, split
 from engine.frame import Phase
 from engine.learning.conv import conv_input_credit
+from engine.learning.nested import nested_bottom
 from engine.network import Network
 from engine.networks.chain import Chain
 from engine.networks.conv.chain import ConvChain
+from engine.networks.nested.chain import NestedChain
 from engine.phases import Persistent, phase_knobs
 
 Array = NDArray[Any]
@@ -38,7 +40,7 @@ RATE = 0.01
 """Share of the way to its momentary goal that a picture goes in a tick."""
 PICTURES = 512
 """Training pictures that the covariance is taken from, at most."""
-DREAMERS = ("recursive", "hopfield", "cube", "energy-cube")
+DREAMERS = ("recursive", "hopfield", "cube", "energy-cube", "nested")
 """Kinds of network of which `input_credit` is known."""
 
 
@@ -62,6 +64,8 @@ def input_credit(chain: Chain) -> Array:
     z = first[0][:, 0]
     if chain.kind == "hopfield":
         below = chain.value("sigma") / 2 * (moved[0] @ chain.acting["W"][0])
+    elif isinstance(chain, NestedChain):
+        below = nested_bottom(chain)
     elif chain.kind == "recursive":
         dz, ds = moved
         below = ds + ((1 - z * z) * (dz + ds / math.sqrt(chain.layout.layers))) @ chain.acting["W"][0]

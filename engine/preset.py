@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from engine.networks.conv.spec import ConvTable
 from engine.networks.growing.spec import GrowthTable
+from engine.networks.nested.nest import NestError
+from engine.networks.nested.spec import NestTable, build_nest
 from engine.networks.tween.spec import LayerTable
 
 CUBES = ("cube", "energy-cube")
@@ -35,7 +37,7 @@ class Preset(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     description: str = ""
-    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube", "conv", "growing"]
+    network: Literal["recursive", "hopfield", "tween", "cube", "energy-cube", "conv", "nested", "growing"]
     layers: Annotated[int, Field(ge=1, le=1000)]
     neurons: Annotated[int, Field(ge=1, le=4096)]
     world: Literal["chase", "motion", "still", "rows"] | None = None
@@ -43,6 +45,7 @@ class Preset(BaseModel):
     conv: list[ConvTable] = Field(default_factory=list)
     stream: Literal["bar", "sine", "digits", "cues"] | None = None
     growth: GrowthTable | None = None
+    nested: list[NestTable] = Field(default_factory=list)
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
@@ -95,6 +98,18 @@ class Preset(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _levels_count(cls, table: Any) -> Any:
+        """Tables of levels say how many layers there are in all."""
+        if isinstance(table, dict) and table.get("network") == "nested" and table.get("nested"):
+            try:
+                nest = build_nest([NestTable.model_validate(level) for level in table["nested"]])
+            except (NestError, TypeError, ValidationError):
+                return {"layers": 1, **table}
+            return {"layers": nest.count, **table}
+        return table
+
+    @model_validator(mode="before")
+    @classmethod
     def _a_layer_is_a_slice(cls, table: Any) -> Any:
         """A cube of n layers has n x n voxels in each."""
         if isinstance(table, dict) and table.get("network") in CUBES and isinstance(table.get("layers"), int):
@@ -142,8 +157,21 @@ class Preset(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _levels_belong_together(self) -> Preset:
+        if (self.network == "nested") != bool(self.nested):
+            raise ValueError("a nested network, and no other, needs levels ([[nested]] tables)")
+        if self.nested:
+            try:
+                nest = build_nest(self.nested)
+            except NestError as error:
+                raise ValueError(f"nested: {error}") from None
+            if self.layers != nest.count:
+                raise ValueError(f"these levels have {nest.count} layers in all, not {self.layers}")
+        return self
+
+    @model_validator(mode="after")
     def _fits(self) -> Preset:
-        matrices = 2 if self.network == "recursive" else 1
+        matrices = 2 if self.network in ("recursive", "nested") else 1
         synapses = 27 * self.neurons if self.network in CUBES else matrices * self.neurons**2
         size = self.layers * synapses * (4 if self.dtype == "float32" else 8)
         if size > MAX_WEIGHT_BYTES:

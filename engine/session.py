@@ -41,6 +41,7 @@ from engine.networks.chain import Chain, softmax
 from engine.networks.conv.chain import ConvChain
 from engine.networks.disturbance import drawn_lesion
 from engine.networks.growing.network import GrowingNetwork
+from engine.networks.nested.chain import NestedChain
 from engine.networks.tween.network import TweenNetwork
 from engine.oracle.readout import ReadOut
 from engine.phases import Clocked, Persistent, Schedule, Streaming, phase_knobs
@@ -53,6 +54,8 @@ from kernels.cuda.device import DeviceError
 SATURATED_ABOVE = 0.97
 _LIVING = TweenNetwork | GrowingNetwork
 """Networks that never settle: each tick brings something new, and is a lesson."""
+_IN_PLACES = TweenNetwork | GrowingNetwork | ConvChain | NestedChain
+"""Networks whose tiles have places without a neuron, and neurons with several."""
 _NO_RESETTLING = ("rate", "beta", "tolerance", "t_free", "t_nudge", "hold", "advance", "homeostasis")
 
 
@@ -93,7 +96,7 @@ class Session:
         self.preset = preset
         self.network: Network = network
         shape = network.layout.layers, network.layout.neurons
-        self._neurons = network.first if isinstance(network, _LIVING | ConvChain) else np.ones(shape, bool)
+        self._neurons = network.first if isinstance(network, _IN_PLACES) else np.ones(shape, bool)
         """One place for each neuron, (layers, neurons)."""
         self._learning: LiveLearning | None = None
         self._dreaming: Dreaming | None = None
@@ -390,7 +393,7 @@ class Session:
         bits = (SATURATED, saturated), (OSCILLATING, oscillating), (NOT_FINITE, unsound), (SKIPPED, network.skipped(0))
         lives = network if isinstance(network, TweenNetwork) else None
         flags = np.where(network.ablated, ABLATED, 0).astype(np.uint8)
-        if isinstance(network, _LIVING | ConvChain):
+        if isinstance(network, _IN_PLACES):
             flags[network.unused] = UNUSED
         for bit, where in bits:
             flags[where] |= bit

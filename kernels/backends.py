@@ -20,7 +20,8 @@ class BackendError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The tick functions of `kernels.reference` and `kernels.conv_reference`, computed by `name`.
+    """The tick functions of `kernels.reference`, `kernels.conv_reference` and `kernels.nested_reference`, computed by
+    `name`.
 
     `reason` is one line for the user. `half` says whether the weights may be half-precision bits
     (`kernels.half.stored`). With a `device` a chain lives there (`kernels.cuda.DeviceChain`) and the functions, which
@@ -33,6 +34,7 @@ class Backend:
     hopfield_tick: Callable[..., None]
     hopfield_red_black_tick: Callable[..., None]
     conv_tick: Callable[..., None]
+    nested_tick: Callable[..., None]
     lattice: ModuleType
     """The functions of `kernels.lattice_reference`."""
     half: bool = False
@@ -51,18 +53,22 @@ def _load_cuda() -> Backend:
 def _load_numba() -> Backend:
     import numba
 
-    from kernels import batched, conv_tick, cpu, lattice
+    from kernels import batched, conv_tick, cpu, lattice, nested
 
     reason = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
-    ticks = (batched.recursive_tick, batched.hopfield_tick, cpu.hopfield_red_black_tick, conv_tick.conv_tick)
+    ticks = (
+        batched.recursive_tick, batched.hopfield_tick, cpu.hopfield_red_black_tick, conv_tick.conv_tick,
+        nested.nested_tick,
+    )  # fmt: skip
     return Backend("numba", reason, *ticks, lattice, half=True)
 
 
 def _load_numpy() -> Backend:
-    from kernels import conv_reference, lattice_reference, reference
+    from kernels import conv_reference, lattice_reference, nested_reference, reference
 
     ticks = (
         reference.recursive_tick, reference.hopfield_tick, reference.hopfield_red_black_tick, conv_reference.conv_tick,
+        nested_reference.nested_tick,
     )  # fmt: skip
     return Backend("numpy", "the NumPy reference", *ticks, lattice_reference)
 

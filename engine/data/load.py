@@ -13,6 +13,7 @@ from engine.data.dataset import Dataset
 from engine.data.digits import digits
 from engine.data.errors import DataError
 from engine.data.idx import is_idx_folder, read_idx_folder
+from engine.data.loops import loops
 from engine.data.npz import read_npz
 from engine.data.openml import fetch
 
@@ -25,7 +26,7 @@ _HELP = {
     "mnist": f"or name it {OPENML}mnist_784 to fetch it",
     "cifar-10": f"unpack {CIFAR} there",
 }
-NAMES = ("digits", *_HELP)
+NAMES = ("digits", "loops", *_HELP)
 
 
 def data_folder() -> Path:
@@ -34,12 +35,15 @@ def data_folder() -> Path:
 
 
 def load_dataset(name_or_path: str, folder: Path | None = None) -> Dataset:
-    """`digits`, `fashion-mnist`, `mnist`, `cifar-10`, `openml:NAME`, an .npz file, or a folder of IDX or CIFAR files.
+    """`digits`, `loops`, `fashion-mnist`, `mnist`, `cifar-10`, `openml:NAME`, an .npz file, or a folder of IDX or
+    CIFAR files.
 
     A relative path is looked for in `folder` first, then here. The last sets stay in memory. Raises DataError.
     """
     if name_or_path == "digits":
         return digits()
+    if name_or_path == "loops":
+        return loops()
     if name_or_path.startswith(OPENML):
         return _load(name_or_path, "")
     for place in (data_folder(), _SYSTEM):

@@ -9,6 +9,7 @@ from engine.experiments.curves import over_seeds
 from engine.learning.teachers import Method
 from engine.learning.train import Recipe, train
 from engine.networks.conv.norm import Recurrences
+from engine.networks.conv.plan import Plan
 from engine.preset import Preset
 
 TITLE = "Convolution: accuracy of convolutional chains"
@@ -57,7 +58,7 @@ def run(method: str, blocks: int, epochs: int, seed: int) -> list[dict[str, Any]
     recipe = Recipe(epochs=epochs, method=teacher, seed=seed, shuffled=shuffled)
     report = train(preset, load_data(preset), recipe)
     plan = plan_of(preset)
-    assert plan is not None
+    assert isinstance(plan, Plan)
     norms = Recurrences(plan, report.weights["W_out"].dtype).norms(report.weights)
     return [
         {"track": "convolution", "method": method, "blocks": blocks, "layers": preset.layers, "epochs": epochs,

@@ -18,6 +18,7 @@ TRACKS = (
     "homeostasis",
     "growth",
     "convolution",
+    "nested",
     "oracle",
     "dreaming",
     "rhythm",

@@ -14,7 +14,7 @@ from engine.knobs import set_knob
 from engine.learning.exact import Check, exact_gradients, no_check
 from engine.learning.from_ticks import tick_gradients
 from engine.networks.chain import LAZY, Chain
-from engine.networks.conv.chain import plan_of_chain
+from engine.networks.structure import structure_of
 from engine.preset import Preset
 from engine.snapshot import Snapshot
 from kernels.backends import AUTO
@@ -106,12 +106,12 @@ def families_of(chain: Chain) -> tuple[str, ...]:
 def _converge(chain: Chain, tolerance: float, most: int, check: Check) -> NDArray[np.bool_]:
     """Nudged ticks until every layer's displacement rests relative to its own size; where it does not, (layers,)."""
     before = [columns[:, :, 1:].copy() for columns in chain.columns()]
-    change = np.full(chain.layout.layers, np.inf)
+    change = np.full(len(before[0]), np.inf)
     for _ in range(0, most, CHECK_EVERY):
         for _ in range(CHECK_EVERY):
             check()
             chain.tick(nudged=True)
-        change = np.zeros(chain.layout.layers)
+        change = np.zeros(len(before[0]))
         for old, columns in zip(before, chain.columns(), strict=True):
             new = columns[:, :, 1:]
             size = np.abs(new).max((1, 2, 3))
@@ -133,7 +133,7 @@ def _drowned(chain: Chain, update: Mapping[str, Array]) -> NDArray[np.bool_]:
     Where the picture does not reach, s is so much smaller than d that these digits are all there is.
     """
     if chain.kind != "hopfield":
-        return np.zeros(chain.layout.layers, bool)
+        return np.zeros(len(chain.columns()[0]), bool)
     size = np.abs(chain.columns()[0][:, :, 1:]).max((1, 2, 3)).astype(np.float64)
     last_digits = np.finfo(chain.dtype).eps * size * np.concatenate([[0], size[:-1]])
     round_off = last_digits * chain.value("sigma") / (4 * chain.value("beta"))
@@ -204,7 +204,7 @@ def _aligned(chain: Chain, preset: Preset, check: Check) -> Alignment:
     chosen = (np.arange(chain.samples) + preset.sample) % len(data.labels)
     x, labels = data.encode(data.images[chosen]), data.labels[chosen]
     sigma, gain = chain.value("sigma"), chain.value("input_gain")
-    exact = exact_gradients(chain.kind, chain.acting, x, labels, sigma, gain, check, plan_of_chain(chain))
+    exact = exact_gradients(chain.kind, chain.acting, x, labels, sigma, gain, check, structure_of(chain))
     chain.clamp(x, labels)
     update, unresolved = ticked_update(chain, labels, check=check)
     return compare(update, exact, families_of(chain), unresolved)
@@ -222,7 +222,7 @@ def align_snapshot(snapshot: Snapshot, check: Check = no_check) -> Alignment:
         raise ValueError("beta is 0: there is no nudge to compare")
     preset = snapshot.preset.model_copy(update={"dtype": "float64", "weights": None, "knobs": {}})
     told = ("sigma", "beta", "input_gain", "dynamics")
-    taken = {name: snapshot.knobs[name] for name in told if snapshot.knobs.get(name, LAZY) != LAZY}
+    taken = {name: value for name, value in snapshot.knobs.items() if value != LAZY and name.startswith(told)}
     weights = {name: array.astype(np.float64) for name, array in snapshot.weights.items()}
     chain = prepared_chain(preset, taken, SNAPSHOT_SAMPLES, "numpy", weights)
     return _aligned(chain, preset, check)

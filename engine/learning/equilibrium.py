@@ -18,9 +18,12 @@ from engine.learning.optimise import clip_recurrent
 from engine.linalg import transposed
 from engine.networks.conv.plan import Plan
 from engine.networks.hopfield_chain import relaxation_factor
+from engine.networks.nested.nest import Nest
 from kernels import sweeps
 
 Array = NDArray[Any]
+Structure = Plan | Nest | None
+"""What the weights do not tell: the layers of a convolutional chain, the levels of a nested one, of others nothing."""
 MOST = 1000
 """A layer ticks, and a Hopfield chain is swept, this many times at most; above the edge neither ends by itself."""
 MOST_SWEEPS = 30
@@ -217,9 +220,14 @@ def equilibrium_of(
     beta: float = 0.1,
     tolerance: float = 1e-5,
     feedback: Mapping[str, Array] | None = None,
-    plan: Plan | None = None,
+    plan: Structure = None,
 ) -> Equilibrium:
-    """The fixed points of a network of this `kind` (a Chain's) with these weights; a conv network needs its `plan`."""
+    """The fixed points of a network of this `kind` (a Chain's) with these weights; conv and nested networks need their
+    `plan`."""
+    if isinstance(plan, Nest):
+        from engine.learning.nested import NestedEquilibrium
+
+        return NestedEquilibrium(weights, plan, sigma=sigma, input_gain=input_gain, beta=beta, tolerance=tolerance)
     if plan is not None:
         from engine.learning.conv import ConvEquilibrium
 

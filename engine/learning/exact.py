@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from engine.learning.exact_lattice import lattice_gradients
 from engine.networks.conv.plan import Plan
+from engine.networks.nested.nest import Nest
 
 Array = NDArray[np.float64]
 REST = 1e-15
@@ -75,12 +76,17 @@ def _mean_outer(left: Array, right: Array) -> Array:
 
 def exact_gradients(
     kind: str, weights: Mapping[str, NDArray[Any]], x: NDArray[Any], labels: NDArray[np.int64], sigma: float,
-    input_gain: float, check: Check = no_check, plan: Plan | None = None,
+    input_gain: float, check: Check = no_check, plan: Plan | Nest | None = None,
 ) -> dict[str, Array]:  # fmt: skip
     """dC/dweight for every tensor, mean over pictures x (B, pixels); names and shapes as `weights`.
 
-    A lattice has no learned W_in, and none is returned; a conv network needs its `plan`. Raises NoFixedPointError.
+    A lattice has no learned W_in, and none is returned; conv and nested networks need their `plan`. Raises
+    NoFixedPointError.
     """
+    if isinstance(plan, Nest):
+        from engine.learning.exact_nested import exact_nested_gradients
+
+        return exact_nested_gradients(plan, weights, x, labels, sigma, input_gain, check)
     if plan is not None:
         from engine.learning.exact_conv import exact_conv_gradients
 

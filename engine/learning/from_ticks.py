@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from engine.learning.conv import conv_tick_gradients
 from engine.learning.lattice import credit, lattice_gradients
 from engine.learning.local import Read, hopfield_gradients, recursive_credit, recursive_gradients
+from engine.learning.nested import nested_tick_gradients
 from engine.networks.chain import Chain
 from engine.networks.conv.chain import ConvChain
+from engine.networks.nested.chain import NestedChain
 from engine.networks.neural_cube import NeuralCube
 
 Array = NDArray[Any]
@@ -27,6 +29,8 @@ def tick_gradients(chain: Chain, labels: NDArray[np.int64]) -> dict[str, Array]:
     """dC/dweight by name, mean over the chain's samples; `labels` (B,) are the classes that it is nudged towards."""
     if isinstance(chain, ConvChain):
         return conv_tick_gradients(chain, labels)
+    if isinstance(chain, NestedChain):
+        return nested_tick_gradients(chain, labels)
     sigma, gain, beta = chain.value("sigma"), chain.value("input_gain"), chain.value("beta")
     states = [_feature_major(columns) for columns in chain.columns()]
     x, inflow = chain.read_in()

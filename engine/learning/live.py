@@ -16,8 +16,8 @@ from engine.learning.lattice import credit
 from engine.learning.optimise import Adam
 from engine.learning.train import accuracy
 from engine.networks.chain import Chain
-from engine.networks.conv.chain import plan_of_chain
 from engine.networks.neural_cube import NeuralCube
+from engine.networks.structure import structure_of
 
 RUNNING = 100
 """The running accuracy counts this many samples back."""
@@ -107,7 +107,7 @@ class LiveLearning:
         chain = self._chain
         fixed = equilibrium_of(
             chain.kind, chain.acting, sigma=chain.value("sigma"), input_gain=chain.value("input_gain"),
-            beta=chain.value("beta"), tolerance=TEST_TOLERANCE, plan=plan_of_chain(chain),
+            beta=chain.value("beta"), tolerance=TEST_TOLERANCE, plan=structure_of(chain),
         )  # fmt: skip
         return accuracy(fixed, self._data, self._test)
 

@@ -25,8 +25,9 @@ from engine.preset import Preset
 Array = NDArray[Any]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, batches done and batches in all."""
-RATES = {"cube": 1e-2}
-"""First step sizes that suit networks better than the recipe's own: a voxel has few synapses, and small ones."""
+RATES = {"cube": 1e-2, "nested": 1e-2}
+"""First step sizes that suit networks better than the recipe's own: a voxel has few synapses, and small ones; in a nest
+most layers say but a small part of what their Block gives on."""
 LOCAL = ("eqprop", "persistent", "read-out")
 """Methods that need no matrices, so that every network can learn by them."""
 VALIDATION_SHARE = 0.1

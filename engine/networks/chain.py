@@ -465,10 +465,11 @@ class Chain:
 
         `weights` keeps what they had. Raises ValueError for a wrong shape.
         """
-        if where.shape != self.ablated.shape:
+        dead = self._disturbance.dead
+        if where.shape != dead.shape:
             raise ValueError(f"a lesion of shape {where.shape} does not fit {self.layout.layers} layers")
         self._fetch()
-        self._disturbance.dead = self.ablated | where
+        self._disturbance.dead = dead | where
         layer, neuron = np.nonzero(self._dead)
         for states in (self._states, self._next_states):
             states[0][layer, :, :, neuron] = 0
@@ -482,7 +483,7 @@ class Chain:
         Recurrent couplings that were learned beside a lesion are clipped to spectral norm 1 again (those in half
         precision cannot have been).
         """
-        self._disturbance.dead = np.zeros_like(self.ablated)
+        self._disturbance.dead = np.zeros_like(self._disturbance.dead)
         if not self.half_weights:
             self.bound(slack=SLACK)
         self.weights_changed()

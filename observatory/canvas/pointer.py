@@ -15,7 +15,8 @@ from engine.frame import Frame
 class Neuron:
     """The neuron under the pointer: layer counts from 1, row and column from 0; the values are signed.
 
-    `density` is its number of synapses, None where the network has no such number.
+    `density` is its number of synapses, None where the network has no such number. In a tile within a tile, which
+    `part` names, row and column are those of the part.
     """
 
     layer: int
@@ -26,20 +27,23 @@ class Neuron:
     nudge: float
     flags: int
     density: float | None = None
+    part: str = ""
 
 
 def neuron_of(frame: Frame, layer: int, row: int, column: int) -> Neuron:
     """A neuron of a frame by its place."""
     at = layer - 1, row * frame.layout.width + column
+    part = frame.layout.part_at(layer, row, column)
     return Neuron(
         layer,
-        row,
-        column,
+        row - (part.top if part else 0),
+        column - (part.left if part else 0),
         float(frame.activation[at]),
         float(frame.velocity[at]),
         float(frame.nudge[at]),
         int(frame.flags[at]),
         None if frame.density is None else float(frame.density[at]),
+        part.name if part else "",
     )
 
 

@@ -44,7 +44,9 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
     parser.add_argument("--method", choices=METHODS, default="eqprop", help="where gradients come from (eqprop)")
     parser.add_argument("--batch", type=positive_integer, default=64, metavar="B", help="pictures per update (64)")
-    parser.add_argument("--rate", type=_rate, metavar="R", help="first step size of Adam (0.002, of a cube 0.01)")
+    parser.add_argument(
+        "--rate", type=_rate, metavar="R", help="Adam's first step size (0.002, of cubes and nests 0.01)"
+    )
     parser.add_argument("--patience", type=positive_integer, metavar="E", help="stop after E epochs without progress")
     parser.add_argument("--seed", type=natural_number, metavar="S", help="of weights and order (the preset's own)")
     parser.add_argument("--float16", action="store_true", help="write the weights in half precision")

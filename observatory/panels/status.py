@@ -75,11 +75,11 @@ class StatusBar(QStatusBar):
             self.neuron.clear()
             return
         if neuron.flags & UNUSED:
-            self.neuron.setText(f"layer {neuron.layer}")
+            self.neuron.setText(f"layer {neuron.part or neuron.layer}")
             return
         red, green, blue = names
         dead = "ablated   " if neuron.flags & ABLATED else ""
-        place = f"layer {neuron.layer} ({neuron.row}, {neuron.column})"
+        place = f"layer {neuron.part or neuron.layer} ({neuron.row}, {neuron.column})"
         if volume:
             place = f"voxel x {neuron.column}  y {neuron.row}  z {neuron.layer - 1}"
         synapses = "" if neuron.density is None else f"   synapses {neuron.density:g}"

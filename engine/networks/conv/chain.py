@@ -172,8 +172,3 @@ class ConvChain(Chain):
     def ablate(self, where: NDArray[np.bool_]) -> None:
         """Cut out the neurons at these places (L, N) too: from now on their state is 0. Raises ValueError."""
         super().ablate(self.in_tiles(self._neurons_at(where)) if where.shape == self.unused.shape else where)
-
-
-def plan_of_chain(chain: Chain) -> Plan | None:
-    """The layers of a convolutional chain, None of any other."""
-    return chain.plan if isinstance(chain, ConvChain) else None

@@ -1,0 +1,1 @@
+"""Nested blocks: chains whose layers hold chains, to any depth."""
