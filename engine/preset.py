@@ -43,9 +43,9 @@ class Preset(BaseModel):
     world: Literal["chase", "motion", "still", "rows"] | None = None
     chain: list[LayerTable] = Field(default_factory=list)
     conv: list[ConvTable] = Field(default_factory=list)
+    nested: list[NestTable] = Field(default_factory=list)
     stream: Literal["bar", "sine", "digits", "cues"] | None = None
     growth: GrowthTable | None = None
-    nested: list[NestTable] = Field(default_factory=list)
     dtype: Literal["float32", "float64"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     mode: Literal["clocked", "persistent"] = "clocked"
