@@ -121,7 +121,7 @@ class Frame:
     """The world that the network lives in, only of a tween chain."""
     density: NDArray[np.float32] | None = None
     """Synapses per voxel, float32 (layers, neurons), only where synapses grow and die."""
-    rhythm: Rhythm | None = None
-    """How the network follows its stream, None without one."""
+    rhythm: Rhythm | None = field(default=None, metadata={"logged": False})
+    """How the network follows its stream, None without one. Not logged: each frame's goes a thousand ticks back."""
     growth: Growth | None = None
     """Edges, budgets and decisions, only of a growing graph."""

@@ -152,7 +152,7 @@ class Preset(BaseModel):
 
     @model_validator(mode="after")
     def _a_stream_has_no_phases(self) -> Preset:
-        if self.stream is not None and (self.network == "tween" or self.mode != "clocked"):
+        if self.stream is not None and (self.network in ("tween", "growing") or self.mode != "clocked"):
             raise ValueError("a stream is for a network without a world, and a network that follows it has no mode")
         return self
 

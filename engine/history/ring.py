@@ -26,7 +26,7 @@ CAP = 256 * MIB
 LEAST_CAP = MIB
 _SHARE = 16
 """The segment being written takes one part in so many of the cap, at most."""
-_FIELDS = tuple(entry.name for entry in fields(Frame))
+_FIELDS = tuple(entry.name for entry in fields(Frame) if entry.metadata.get("logged", True))
 
 
 class _Growing:

@@ -237,7 +237,7 @@ def test_tolerances_are_kept_as_asked():
         Tolerance(0.0, 1.0)
 
 
-@pytest.mark.parametrize("name", ["tiny", "hopfield-100", "edge-of-chaos", "tween-chase", "ternary-100"])
+@pytest.mark.parametrize("name", ["tiny", "hopfield-100", "edge-of-chaos", "tween-chase", "ternary-100", "last-cue"])
 def test_every_network_is_replayed_through_commands_of_all_kinds(name):
     session = Session(load_preset(name))
     history, live = History(), []
@@ -254,7 +254,7 @@ def test_every_network_is_replayed_through_commands_of_all_kinds(name):
     run(20)
     session.apply(AblateRegion(np.random.default_rng(0).random(live[-1].flags.shape) < 0.2))
     run(20)
-    if name != "tween-chase":
+    if name not in ("tween-chase", "last-cue"):
         session.apply(SelectSample(7))
         session.apply(SetParameter("persistent", 1))
     run(FRAMES)
@@ -268,6 +268,7 @@ def test_every_network_is_replayed_through_commands_of_all_kinds(name):
         replayed = replay.frame(number)
         assert_replays(shown, replayed)
         assert (shown.links is None) == (replayed.links is None)
+        assert replayed.rhythm is None
         if shown.links is not None and shown.scene is not None:
             assert replayed.links.names == shown.links.names
             assert misses("links.gap", shown.links.gap, replayed.links.gap).max() <= 1

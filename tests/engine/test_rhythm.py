@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.commands import Ablate, Dream, Learn, Nudge, Reset, SelectSample, SetInput, SetParameter, SetTarget
+from engine.commands import (
+    Ablate,
+    Dream,
+    Learn,
+    Nudge,
+    Reset,
+    SelectSample,
+    SetInput,
+    SetParameter,
+    SetTarget,
+    TakeSnapshot,
+)
+from engine.history import History, Replay
+from engine.learning.align import align_snapshot
+from engine.mailbox import Mailbox
 from engine.preset import load_preset, parse_preset
 from engine.probe import probe
 from engine.rhythm import MOMENTS, TICKS, RhythmMeter
@@ -205,6 +219,30 @@ def test_lazy_ticks_are_entrained_to_within_their_threshold():
     frame = run(session, 400)
     assert frame.metrics.entrainment < 2e-2
     assert frame.metrics.effective_flops < frame.metrics.dense_flops
+
+
+def test_the_past_of_a_stream_is_logged_without_its_rhythm():
+    """The rhythm goes a thousand ticks back; logged with every frame it would fill the memory in no time."""
+    session, history = session_of("digits", layers=3), History()
+    for _ in range(200):
+        session.tick()
+        history.append(session.frame())
+    assert history.used < 200 * 4000
+    shown, past = session.frame(), Replay(history).frame(199)
+    assert shown.rhythm is not None
+    assert past.rhythm is None
+    assert past.metrics.phase == "listening"
+    assert past.metrics.entrainment == shown.metrics.entrainment
+    assert past.label == shown.label
+
+
+def test_alignment_is_measured_beside_a_stream():
+    preset = load_preset("rhythm").model_copy(update={"layers": 4})
+    session = Session(preset)
+    run(session, 50)
+    reply = Mailbox()
+    session.apply(TakeSnapshot(reply))
+    assert align_snapshot(reply.take()).min_cosine > 0.99
 
 
 def test_a_probe_tells_entrainment():
