@@ -7,10 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from engine.commands import SetParameter
 from engine.data import digits, split
 from engine.data.dataset import make_dataset
 from engine.data.errors import DataError
-from engine.preset import PresetError, parse_preset
+from engine.preset import Preset, PresetError, load_preset, parse_preset
 from engine.session import Session
 from engine.streams import build_stream
 from engine.streams.cues import CUES, NOTHING, CueLanes
@@ -130,3 +131,22 @@ GOOD = 'title = "T"\nnetwork = "recursive"\nlayers = 3\nneurons = 9\n'
 def test_faults_are_named(text, words):
     with pytest.raises(PresetError, match=words):
         Session(parse_preset(text, "mine", "mine.toml"))
+
+
+@pytest.mark.parametrize("name", ["tween-chase", "grow-heat"])
+def test_a_network_with_a_world_of_its_own_follows_no_stream(name):
+    with pytest.raises(ValueError, match="a stream is for a network without a world"):
+        Preset.model_validate(load_preset(name).model_dump() | {"stream": "bar"})
+
+
+@pytest.mark.parametrize("name", ["cube-8", "cube-energy", "nested-27", "ternary-100"])
+def test_every_other_network_falls_in_with_a_stream(name):
+    preset = load_preset(name)
+    session = Session(preset.model_copy(update={"stream": "digits", "knobs": {}}))
+    for knob in ("sigma", "input_gain"):
+        if knob in preset.knobs:
+            session.apply(SetParameter(knob, preset.knobs[knob]))
+    for _ in range(250):
+        session.tick()
+    assert session.frame().metrics.entrainment < 1e-4
+    assert session.frame().metrics.settled
