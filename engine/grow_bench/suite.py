@@ -55,7 +55,7 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
-    data=(DATA["lorenz63"], DATA["heat"], DATA["doublewell"]), seeds=1, steps=300, units=100, ticks=2500, tries=2,
+    data=(DATA["lorenz63"], DATA["doublewell"]), seeds=1, steps=300, units=100, ticks=5000, tries=2,
     quick=True,
 )  # fmt: skip
 
