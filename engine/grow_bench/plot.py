@@ -19,6 +19,7 @@ LOOKS = {
     "PySINDy": ("tab:purple", "^"),
 }
 """Colour and marker of a method."""
+WORDS = {"valid_time": "valid time", "nll": "negative log likelihood", "one_step_nrmse": "one-step error"}
 ACROSS = 4
 """Panels side by side."""
 
@@ -42,7 +43,9 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
         axes.set_title(data, fontsize=9)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), fontsize=8)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper center", ncols=min(2 * across, len(handles)), fontsize=8
+    )
     figure.supxlabel("weights", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
@@ -50,8 +53,8 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
 
 
 def draw(axes: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One stream's methods: valid time, or the error of one step where nothing can be forecast. Returns the handles."""
-    key = "valid_time" if any(row["valid_time"] is not None for row in rows) else "one_step_nrmse"
+    """One stream's methods; returns the handles. Valid time, else likelihood, else the error of one step."""
+    key = next(key for key in WORDS if any(row[key] is not None for row in rows))
     handles = {}
     for row in rows:
         if row["method"] in LOOKS and row[key] is not None:
@@ -66,6 +69,12 @@ def draw(axes: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 linestyle="",
             )
     axes.set_xscale("log")
-    axes.set_ylabel("valid time" if key == "valid_time" else "one-step error", fontsize=8)
+    for row in rows:
+        if row["method"] not in LOOKS and row["nnz"] is None:
+            axes.axhline(row[key], color="black", linestyle="dotted")
+            axes.annotate(
+                row["method"], (0.5, row[key]), (0, 3), ("axes fraction", "data"), "offset points", fontsize=7
+            )
+    axes.set_ylabel(WORDS[key], fontsize=8)
     axes.grid(alpha=0.3)
     return handles

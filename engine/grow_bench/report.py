@@ -88,6 +88,14 @@ def as_markdown(result: Result, picture: str | None) -> str:
     for table in tables(result):
         rows = [table.head, ("---",) * len(table.head), *table.rows]
         blocks += [f"## {table.title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+    tries = [
+        (row["data"], row["method"], settings_text(row["settings"]), f"{row['one_step_nrmse']:.2g}",
+         "-" if row["valid_time"] is None else f"{row['valid_time']:.2f}")
+        for row in result["tuning"]
+    ]  # fmt: skip
+    head = ("stream", "method", "settings", "one step", "valid")
+    blocks += ["## Tuning", "On the validation part of a stream of another seed; the longest valid time is chosen."]
+    blocks += ["\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *tries))]
     if result["notes"]:
         blocks += ["## Left out", "\n".join(f"- {note}" for note in result["notes"])]
     return "\n\n".join(blocks) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,14 @@ import numpy as np
 from engine.bench.machine import describe
 from engine.dynamics.scores import edge_f1
 from engine.grow_bench.methods import GROWN, METHODS, Budget, Settings, applies
-from engine.grow_bench.outcomes import told, true_density
+from engine.grow_bench.outcomes import told as likelihood
+from engine.grow_bench.outcomes import true_density
 from engine.grow_bench.problem import DATA, Data, Model, Problem, Score, score
 from engine.suite.store import Done, Job, Store
 
 Progress = Callable[[str, int, int], None]
 """Takes what was done last, steps done and steps in all."""
+Measure = Callable[["Plan", Data, str, Budget, int, Settings], dict[str, Any]]
 TUNING_SEED = 10_007
 """Of the stream and the weights that settings are chosen on; no row is of that seed."""
 TRUTH = "true density"
@@ -54,7 +55,7 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
-    data=(DATA["lorenz63"], DATA["heat"], DATA["doublewell"]), seeds=1, steps=300, units=100, ticks=2500, tries=2,
+    data=(DATA["lorenz63"], DATA["doublewell"]), seeds=1, steps=300, units=100, ticks=5000, tries=2,
     quick=True,
 )  # fmt: skip
 
@@ -64,20 +65,21 @@ def run(plan: Plan, progress: Progress, folder: Path) -> dict[str, Any]:
     store = Store(folder)
     notes = [f"{name}: left out, {why}" for name, method in METHODS.items() if (why := method.missing()) is not None]
     todo = [(data, method) for data in plan.data for method in plan.methods if METHODS[method].missing() is None]
-    steps, done = len(todo) * (plan.seeds + 1), 0
+    steps, done = sum(len(_grid(plan, method)) + plan.seeds for _, method in todo), 0
     progress("starting", 0, steps)
     rows: list[dict[str, Any]] = []
+    tuning: list[dict[str, Any]] = []
     budget = Budget(plan.steps, 0, plan.units)
     for data, method in todo:
         if not applies(method, data, data.problem(TUNING_SEED, plan.ticks)):
             notes.append(f"{method} on {data.name}: left out, it does not apply")
-            done += plan.seeds + 1
+            done += len(_grid(plan, method)) + plan.seeds
             continue
         found: list[dict[str, Any]] = []
         for what, row in _measured(plan, data, method, budget, store):
             done += 1
             progress(f"{method} on {data.name}, {what}", done, steps)
-            found += [row] if row is not None else []
+            (tuning if what == "tuning" else found).append(row)
         if method == GROWN:
             budget = replace(budget, weights=max(round(np.mean([row["nnz"] for row in found])), 1))
         rows.append(together(data.name, method, found))
@@ -89,47 +91,59 @@ def run(plan: Plan, progress: Progress, folder: Path) -> dict[str, Any]:
         "steps": plan.steps,
         "units": plan.units,
         "rows": rows,
+        "tuning": tuning,
         "notes": notes,
     }
 
 
+def _grid(plan: Plan, method: str) -> tuple[Settings, ...]:
+    return METHODS[method].grid[: plan.tries]
+
+
 def _measured(
     plan: Plan, data: Data, method: str, budget: Budget, store: Store
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """What was done and, but for the tuning, a row a seed."""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A row for each of the settings that were tried, and one for each seed with the best of them."""
     common = {
         "version": VERSION, "data": data.name, "method": method, "steps": budget.steps,
-        "weights": budget.weights if METHODS[method].sparse else None,
-        "units": budget.units, "ticks": plan.ticks, "tries": plan.tries,
+        "weights": budget.weights if METHODS[method].sparse else None, "units": budget.units, "ticks": plan.ticks,
     }  # fmt: skip
 
-    def kept(seed: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        job = Job("grow-bench", {**common, "seed": seed})
+    def kept(make: Measure, seed: int, settings: Settings) -> dict[str, Any]:
+        job = Job("grow-bench", {**common, "seed": seed, "settings": dict(settings)})
         found = store.find(job)
         if found is None or len(found.rows) != 1:
             start = time.perf_counter()
-            found = Done(job, [make()], time.perf_counter() - start)
+            found = Done(job, [make(plan, data, method, budget, seed, settings)], time.perf_counter() - start)
             store.keep(found)
         return found.rows[0]
 
-    settings = kept(TUNING_SEED, lambda: dict(tuned(plan, data, method, budget)))
-    yield "tuned", None
+    tries = []
+    for settings in _grid(plan, method):
+        tries.append(kept(tried, TUNING_SEED, settings))
+        yield "tuning", tries[-1]
+    best = chosen(tries)
     for seed in range(plan.seeds):
-        yield f"seed {seed}", kept(seed, lambda seed=seed: one(plan, data, method, budget, seed, settings))  # type: ignore[misc]
+        yield f"seed {seed}", kept(one, seed, best)
 
 
 def tuned(plan: Plan, data: Data, method: str, budget: Budget) -> Settings:
-    """Of the method's settings the one with the largest merit on the validation part of a stream of its own."""
-    grid = METHODS[method].grid[: plan.tries]
-    if len(grid) == 1:
-        return grid[0]
-    problem = data.problem(TUNING_SEED, plan.ticks)
-    best, most = grid[0], (-1.0, -math.inf)
-    for settings in grid:
-        merit = score(METHODS[method].make(problem, budget, TUNING_SEED, settings), problem, test=False).merit
-        if merit > most:
-            best, most = settings, merit
-    return best
+    """Of the method's settings the best."""
+    return chosen([tried(plan, data, method, budget, TUNING_SEED, settings) for settings in _grid(plan, method)])
+
+
+def chosen(tries: Sequence[dict[str, Any]]) -> Settings:
+    """The settings of the largest merit."""
+    found: Settings = max(tries, key=lambda row: Score(row["one_step_nrmse"], row["valid_time"]).merit)["settings"]
+    return found
+
+
+def tried(plan: Plan, data: Data, method: str, budget: Budget, seed: int, settings: Settings) -> dict[str, Any]:
+    """How good settings are, on the validation part."""
+    problem = data.problem(seed, plan.ticks)
+    found = score(METHODS[method].make(problem, budget, seed, settings), problem, test=False)
+    told = {"data": data.name, "method": method, "settings": dict(settings)}
+    return {**told, "one_step_nrmse": found.one_step, "valid_time": found.valid}
 
 
 def one(plan: Plan, data: Data, method: str, budget: Budget, seed: int, settings: Settings) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def _numbers(model: Model, problem: Problem, found: Score, method: str) -> dict[
     adjacency, truth = model.adjacency(), problem.stream.truth.adjacency
     known = adjacency is not None and truth is not None and problem.stream.nodes > 1
     chance = problem.stream.truth.density is not None
-    outcomes = told(model, problem, head=method == GROWN) if chance else None
+    outcomes = likelihood(model, problem, head=method == GROWN) if chance else None
     return {
         "one_step_nrmse": found.one_step,
         "valid_time": found.valid,

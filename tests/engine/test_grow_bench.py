@@ -127,7 +127,7 @@ def test_a_bench_is_kept_goes_on_and_tells_everything(tmp_path, monkeypatch):
         raise AssertionError("done already")
 
     monkeypatch.setattr(suite, "one", never)
-    monkeypatch.setattr(suite, "tuned", never)
+    monkeypatch.setattr(suite, "tried", never)
     assert suite.run(LITTLE, lambda *_: None, tmp_path) == first
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
     by_name = {(row["data"], row["method"]): row for row in first["rows"]}
