@@ -32,7 +32,7 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
-    "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66, "nested-27": 14,
+    "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66, "nested-27": 12,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
 half-way down a hundred layers, a chase, a digit that is followed; in cubes a nudge that has come down, a front on its
