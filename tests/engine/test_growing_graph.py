@@ -17,7 +17,7 @@ from tests.engine.growing_cases import outputs, wanderers, watched, wire
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_cells_stay_sorted_and_within_the_budget_under_random_edits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     core, mirror = SparseCore(6, 5, 12, np.float64), np.zeros((6, 5))
@@ -46,7 +46,7 @@ def test_cells_stay_sorted_and_within_the_budget_under_random_edits(seed: int) -
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_no_budget_is_exceeded_at_any_tick_while_a_graph_grows(seed: int) -> None:
     rng = np.random.default_rng(seed)
     cells, taps, shapes = (int(n) for n in rng.integers(2, 25, 3))
@@ -68,7 +68,7 @@ def test_no_budget_is_exceeded_at_any_tick_while_a_graph_grows(seed: int) -> Non
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_result_does_not_depend_on_the_order_of_modules(seed: int) -> None:
     rng = np.random.default_rng(seed)
     states = wanderers(6, 2)
@@ -215,7 +215,7 @@ def test_the_better_earner_gets_more_tokens() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_new_module_and_compacting_change_no_output(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = wire(watched(wanderers(8, 2), pools=4), rng, latency=1)

@@ -254,6 +254,11 @@ class Graph:
         rows = np.repeat(chosen, self.features)
         self.next[rows] = (self.state + self.unit * y[:, 0])[rows]
 
+    def copy_mail(self, line: int, into: int) -> None:
+        """What arrived last through a line has arrived through this new one too."""
+        if line < len(self._mailbox) == into:
+            self._mailbox = np.append(self._mailbox, self._mailbox[line])
+
     def commit(self, seen: Array | None = None) -> None:
         """The next state becomes the state; what is remembered is `seen` (S,), scaled, or else that state."""
         self.state = self.next if seen is None else np.asarray(seen, self.dtype)
