@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from kernels.sparse_one import gradients_one, weigh_one
 from kernels.walk import FAST
 
 CONSTANT, LINE, ABOVE, BELOW, PRODUCT = range(5)
@@ -37,6 +38,9 @@ CONSTANT, LINE, ABOVE, BELOW, PRODUCT = range(5)
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 def weigh(starts: Any, columns: Any, values: Any, x: Any, y: Any) -> None:
     """y (R, B) = W x (F, B), four cells of a row at a time."""
+    if x.shape[1] == 1:
+        weigh_one(starts, columns, values, np.ascontiguousarray(x[:, 0]), y[:, 0])
+        return
     for r in range(starts.size - 1):
         out = y[r]
         out[:] = 0
@@ -94,6 +98,21 @@ def cell_gradients(starts: Any, columns: Any, e: Any, x: Any, gradient: Any) -> 
             for b in range(er.size):
                 s0 += er[b] * x0[b]
             gradient[c] = s0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def gradients(
+    starts: Any, columns: Any, values: Any, column_starts: Any, order: Any, rows: Any, e: Any, x: Any, cells: Any,
+    back: Any,
+) -> None:  # fmt: skip
+    """Both of the above: `cells` (nnz,) and `back` (F, B), from e (R, B) and x (F, B)."""
+    if x.shape[1] == 1:
+        whole = np.empty(x.shape[0], back.dtype)
+        gradients_one(starts, columns, values, e[:, 0], np.ascontiguousarray(x[:, 0]), cells, whole)
+        back[:, 0] = whole
+        return
+    cell_gradients(starts, columns, e, x, cells)
+    weigh_back(column_starts, order, rows, values, e, back)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -191,8 +210,7 @@ def backward(
     cells: Any, taps: Any,
 ) -> None:  # fmt: skip
     """Gradients of cells (nnz,) and taps (L, H) summed over samples, from e (R, B) = dL/dy and the forward's arrays."""
-    cell_gradients(starts, columns, e, terms, cells)
-    weigh_back(column_starts, order, rows, values, e, back)
+    gradients(starts, columns, values, column_starts, order, rows, e, terms, cells, back)
     terms_back(kinds, left, right, knots, lines, back, back_lines)
     tap_gradients(seen, source, latency, back_lines, taps)
 

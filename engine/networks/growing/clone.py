@@ -67,8 +67,8 @@ def clones_of(graph: Graph, line: int) -> NDArray[np.int64]:
     """Other lines with the source, reader and latency of this one."""
     c = graph.connectors
     same = (c.source == c.source[line]) & (c.reader == c.reader[line]) & (c.latency == c.latency[line])
-    found: NDArray[np.int64] = np.flatnonzero(same)
-    return found[found != line]
+    same[line] = False
+    return np.flatnonzero(same)
 
 
 def _shape(graph: Graph, term: int, line: int, other: int) -> tuple[int, int, int, float]:

@@ -131,8 +131,9 @@ class SparseCore:
     def gradient(self, x: Array, e: Array) -> tuple[Array, Array]:
         """Of the cells (nnz,), summed over samples, and of x (columns, samples), where e = dL/dy (rows, samples)."""
         cells, back = np.empty(self.struct, x.dtype), np.empty((self.shape[1], x.shape[1]), x.dtype)
-        sparse.cell_gradients(self.starts, self.columns, e, x, cells)
-        sparse.weigh_back(self.column_starts, self.order, self.rows, self.W_vals, e, back)
+        sparse.gradients(
+            self.starts, self.columns, self.W_vals, self.column_starts, self.order, self.rows, e, x, cells, back
+        )
         return cells, back
 
     def step(self, gradient: Array, rate: float, threshold: float = 0.0) -> None:
