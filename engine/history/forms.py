@@ -137,10 +137,11 @@ def checked(form: Any, depth: int = 0) -> Form:
 
 def made(name: str, values: dict[str, Any]) -> Any:
     """An object of a class that a frame refers to; values it does not know are left out. Raises HistoryError."""
-    kind = _kinds().get(name)
-    if kind is None:
+    kinds = _kinds().get(name)
+    if kinds is None:
         raise HistoryError(f"it holds a {name}, which this version does not know")
-    known = {entry.name for entry in fields(kind)}
+    kind = max(kinds, key=lambda kind: len(values.keys() & set(_names(kind))))
+    known = set(_names(kind))
     try:
         return kind(**{key: value for key, value in values.items() if key in known})
     except TypeError as error:
@@ -153,14 +154,14 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 @cache
-def _kinds() -> dict[str, type]:
-    """Frame and every dataclass that its type hints lead to."""
-    found: dict[str, type] = {}
+def _kinds() -> dict[str, list[type]]:
+    """Frame and every dataclass that its type hints lead to, by name; two that share one differ in their fields."""
+    found: dict[str, list[type]] = {}
     waiting: list[Any] = [Frame]
     while waiting:
         kind = waiting.pop()
         waiting.extend(get_args(kind))
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ not in found:
-            found[kind.__name__] = kind
+        if isinstance(kind, type) and is_dataclass(kind) and kind not in found.get(kind.__name__, []):
+            found.setdefault(kind.__name__, []).append(kind)
             waiting.extend(get_type_hints(kind).values())
     return found
