@@ -160,7 +160,9 @@ def _kinds() -> dict[str, type]:
     while waiting:
         kind = waiting.pop()
         waiting.extend(get_args(kind))
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ not in found:
+        if isinstance(kind, type) and is_dataclass(kind) and found.get(kind.__name__) is not kind:
+            if kind.__name__ in found:
+                raise TypeError(f"a frame refers to two classes called {kind.__name__}; logged, they would be mixed up")
             found[kind.__name__] = kind
             waiting.extend(get_type_hints(kind).values())
     return found

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from queue import Queue
+
 import numpy as np
 import pytest
 
-from engine.commands import Ablate, AblateRegion, Heal, SetParameter, Step
+from engine.commands import (
+    Ablate,
+    AblateRegion,
+    Dream,
+    Heal,
+    Learn,
+    SelectSample,
+    SetParameter,
+    SetTarget,
+    Step,
+    TakeSnapshot,
+)
 from engine.frame import ABLATED, UNUSED
+from engine.history import History, Replay
 from engine.learning.align import align, align_snapshot
 from engine.networks.nested.chain import NestedChain
 from engine.preset import PresetError, load_preset, parse_preset
@@ -105,10 +119,6 @@ def test_align_compares_every_layer_of_all_levels():
 
 
 def test_a_running_network_is_aligned_at_the_sigmas_that_it_has():
-    from queue import Queue
-
-    from engine.commands import TakeSnapshot
-
     session = Session(small())
     session.apply(SetParameter("sigma_2", 1.0))
     session.apply(SetParameter("beta", 1e-3))
@@ -123,3 +133,63 @@ def test_shipped_nests_have_what_they_promise():
         preset = load_preset(name)
         assert preset.layers == layers
         assert len(preset.nested) == levels
+
+
+def test_the_history_brings_tiles_within_tiles_back():
+    session, history, live = Session(small()), History(), []
+    for tick in range(40):
+        session.tick()
+        live.append(session.frame())
+        history.append(live[-1], when=float(tick))
+    replay = Replay(history)
+    for number in (0, 25, 39):
+        frame = replay.frame(number)
+        assert frame.layout == live[number].layout
+        assert frame.layout.part_at(2, 0, 0).path == (2,)
+        np.testing.assert_allclose(frame.activation, live[number].activation, atol=1e-4)
+
+
+@pytest.mark.parametrize("persistent", [0, 1])
+def test_live_learning_moves_every_level_and_keeps_the_norms(persistent):
+    session = Session(small())
+    for name, value in {"hold": 0, "rate": 1e-2, "persistent": persistent, "t_free": 9, "t_nudge": 9}.items():
+        session.apply(SetParameter(name, value))
+    before = {name: array.copy() for name, array in session.network.state_dict().items()}
+    session.apply(Learn(True))
+    for _ in range(120):
+        session.tick()
+    network = session.network
+    assert session.frame().learning.samples > 0
+    for name in ("R", "W", "b"):
+        moved = np.abs(network.weights[name] - before[name]).reshape(4, -1).max(1)
+        assert moved.min() > 1e-4, name
+    norms = {name: np.linalg.norm(network.weights[name], 2, axis=(1, 2)) for name in ("R", "W")}
+    assert norms["R"].max() < 1 + 1e-5
+    assert norms["W"][network.nest.inner].max() < 1 + 1e-5
+
+
+def test_a_nest_dreams_towards_its_label():
+    session = Session(load_preset("nested-27"))
+    session.apply(SetParameter("beta", 0.01))
+    session.apply(SelectSample(1))
+    session.apply(SetTarget(3))
+    session.apply(Dream(True))
+    chances = []
+    for _ in range(60):
+        session.tick()
+        chances.append(float(session.frame().metrics.probabilities[3]))
+    assert chances[-1] > max(chances[0], 0.5)
+
+
+def test_homeostasis_brings_a_wild_nest_back_to_rest():
+    """With rotations for R, level 1 turns round for ever at sigma 2.5; only its own sigma is moved."""
+    session = Session(small(SMALL.replace("sigma_2 = 0.7", "sigma_2 = 0.9\nsigma = 2.5\nhomeostasis = 1\nhold = 5")))
+    network = session.network
+    rotation = np.kron(np.eye(5), [[0, 1], [-1, 0]])[:9, :9]
+    rotation[8, 8] = 1
+    network.weights["R"][...] = rotation
+    network.weights_changed()
+    for _ in range(1500):
+        session.tick()
+    assert session.knobs["sigma"].value < 2.5
+    assert session.knobs["sigma_2"].value == 0.9

@@ -13,9 +13,9 @@ Kind = Literal["edge", "tap", "hinge", "product", "constant", "prune", "clone", 
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """One commit. Gains are falls of the node's own loss (half the mean square of its scaled error), so they have no
-    unit; a removal's gains are negative or 0. `realised` is None until it has been measured.
+class Commit:
+    """One decision that was carried out. Gains are falls of the node's own loss (half the mean square of its scaled
+    error), so they have no unit; a removal's gains are negative or 0. `realised` is None until it has been measured.
     """
 
     number: int
@@ -41,10 +41,10 @@ class Ledger:
     """The last decisions, and counts of all."""
 
     def __init__(self, most: int = 5000) -> None:
-        self._kept: deque[Decision] = deque(maxlen=most)
+        self._kept: deque[Commit] = deque(maxlen=most)
         self.count = 0
 
-    def note(self, decision: Decision) -> Decision:
+    def note(self, decision: Commit) -> Commit:
         """Number and keep a decision."""
         numbered = replace(decision, number=self.count)
         self._kept.append(numbered)
@@ -57,13 +57,13 @@ class Ledger:
         if 0 <= at < len(self._kept):
             self._kept[at] = replace(self._kept[at], realised=gain)
 
-    def tail(self, count: int) -> tuple[Decision, ...]:
+    def tail(self, count: int) -> tuple[Commit, ...]:
         """The newest decisions, oldest of them first."""
         kept = list(self._kept)
         return tuple(kept[max(0, len(kept) - count) :])
 
     @property
-    def decisions(self) -> tuple[Decision, ...]:
+    def decisions(self) -> tuple[Commit, ...]:
         """All that are kept, oldest first."""
         return tuple(self._kept)
 

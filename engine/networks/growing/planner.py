@@ -18,7 +18,7 @@ from engine.networks.growing.economy import Tokens
 from engine.networks.growing.fade import Fading, heirs_of_cell, heirs_of_tap
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
-from engine.networks.growing.ledger import Decision, Ledger
+from engine.networks.growing.ledger import Commit, Ledger
 from engine.networks.growing.probe import Probe, Probed, prices
 
 Array = NDArray[Any]
@@ -114,7 +114,7 @@ class Planner:
         c = found.candidate
         sources = c.sources if c.kind != "tap" else (int(self.graph.connectors.source[c.line]),)
         kept = self.ledger.note(
-            Decision(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
+            Commit(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
             sources, cells, c.snr, found.gain, found.error, found.price)
         )  # fmt: skip
         self._open.append((kept.number, found))
@@ -177,7 +177,7 @@ class Planner:
 
     def _note_loss(self, row: int, what: str, saved: float, price: float) -> None:
         self.ledger.note(
-            Decision(0, self.learner.steps, "prune", row // self.graph.features, row, what, cells=-1,
+            Commit(0, self.learner.steps, "prune", row // self.graph.features, row, what, cells=-1,
                      realised=-float(saved), price=float(price))
         )  # fmt: skip
 

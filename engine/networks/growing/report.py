@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.growing.ledger import Decision
+from engine.networks.growing.ledger import Commit
 
 if TYPE_CHECKING:
     from engine.networks.growing.planner import Planner
@@ -55,7 +55,7 @@ class Growth:
     """(nodes,): moving average of half the mean square scaled error; 0.5 is an identity's."""
     spectrum: NDArray[np.float32]
     """Quantiles of the values, in order."""
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Commit, ...]
     """The newest, oldest first."""
     decided: int
     """Decisions so far."""
