@@ -34,7 +34,6 @@ class Candidate:
     line: int = -1
     tap: int = 0
     snr: float = 0.0
-    helped: bool = False
 
 
 def values_of(graph: Graph, node: int, done: Pass) -> Array:
