@@ -33,10 +33,10 @@ NUMBERED = 64
 
 
 def node_values(frame: Frame) -> NDArray[np.float32]:
-    """Activation, change and error of each node, float32 (nodes, 3): of its features the largest in size."""
+    """Activation, change and error of each node, float32 (nodes, 3): RMS over its features."""
     used = (frame.flags[0] & UNUSED) == 0
     channels = np.stack([frame.activation, frame.velocity, frame.nudge], -1)[:, used]
-    found: NDArray[np.float32] = np.abs(channels).max(0)
+    found: NDArray[np.float32] = np.sqrt(np.square(channels).mean(0))
     return found
 
 

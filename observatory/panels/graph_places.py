@@ -46,7 +46,7 @@ class Places:
 
     def _move(self, longest: float) -> None:
         points = self.points
-        apart = 0.85 / np.sqrt(max(len(points), 1))
+        apart = 0.7 / np.sqrt(max(len(points), 1))
         away = points[:, None] - points[None]
         square = np.maximum(np.einsum("abk,abk->ab", away, away), 1e-6)
         push = np.einsum("abk,ab->ak", away, apart**2 / square)
@@ -55,7 +55,7 @@ class Places:
         pull *= np.linalg.norm(pull, axis=1, keepdims=True) / apart / 4
         np.add.at(push, reader, pull)
         np.subtract.at(push, read, pull)
-        push += 0.3 * (0.5 - points)
+        push += 0.8 * (0.5 - points)
         length = np.maximum(np.linalg.norm(push, axis=1, keepdims=True), 1e-12)
         moved = points + push / length * np.minimum(0.1 * length, max(longest, COOLEST))
         self.points = np.clip(moved, EDGE_MARGIN, 1 - EDGE_MARGIN)

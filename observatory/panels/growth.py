@@ -55,6 +55,7 @@ class GrowthPanel(QWidget):
         for label in (self.words, self.evidence):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setMinimumWidth(40)
+            label.setIndent(6)
             label.setStyleSheet(f"color: {palette.MUTED}")
         self.evidence.setStyleSheet(f"color: {palette.TEXT}")
         self.bars = GrowthBars()
@@ -72,10 +73,6 @@ class GrowthPanel(QWidget):
         self.spectrum.getPlotItem().setLimits(minYRange=1e-3, minXRange=0.1)
         self.spectrum.setToolTip("Quantiles of all weights, from the most negative to the most positive")
         self.curve = self.spectrum.plot(pen=pg.mkPen(palette.ACCENT, width=1.6))
-        head = QHBoxLayout()
-        head.setContentsMargins(6, 0, 6, 0)
-        head.addWidget(self.evidence, 1)
-        head.addWidget(self.words)
         plots = QHBoxLayout()
         plots.setSpacing(3)
         plots.addWidget(self.bars, 3)
@@ -84,7 +81,8 @@ class GrowthPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(2, 2, 2, 2)
         column.setSpacing(2)
-        column.addLayout(head)
+        column.addWidget(self.words)
+        column.addWidget(self.evidence)
         column.addLayout(plots, 1)
         self.setMinimumSize(240, 130)
         self._drawn: tuple[int, int] | None = None

@@ -46,7 +46,7 @@ class GrowthBars(QWidget):
         node = min(max(int((x - 4) / max(self.width() - 8, 1) * growth.nodes), 0), growth.nodes - 1)
         return (
             f"node {node}: {growth.tokens[node]} tokens, gain per token {growth.cgpt[node]:.3g}\n"
-            f"{growth.pool} tokens in the pool"
+            f"{growth.pool} tokens in the pool; the greener a column, the more its tokens earn"
         )
 
     def mouseMoveEvent(self, a0: QMouseEvent | None) -> None:
@@ -73,7 +73,7 @@ class GrowthBars(QWidget):
         self._bar(painter, 1, "gamma", min(gamma, 1), f"{growth.gamma:.3g}", palette.BLUE)
         top = 2 * ROW + 2
         painter.setPen(QColor(palette.MUTED))
-        words = f"tokens per node, pool {growth.pool}; the greener, the more they earn"
+        words = f"tokens per node · pool {growth.pool}"
         words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 8)
         painter.drawText(QRectF(4, top, self.width() - 8, 16), Qt.AlignmentFlag.AlignVCenter, words)
         top += 18

@@ -97,7 +97,7 @@ def test_nodes_have_the_channels_colours(graph: GraphView, frame: Frame) -> None
     for channel, field in enumerate(("activation", "velocity", "nudge")):
         fields = {"activation": silent, "velocity": silent, "nudge": silent, field: lit}
         shown = replace(frame, **fields)
-        assert node_values(shown)[7, channel] == pytest.approx(0.9)
+        assert node_values(shown)[7, channel] == pytest.approx(0.9 / np.sqrt(2))
         graph.show_frame(shown)
         picture = graph.capture(SIZE).astype(int)
         graph._exposure.forget()
