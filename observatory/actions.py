@@ -131,7 +131,14 @@ ACTIONS: tuple[ActionInfo, ...] = (
     ActionInfo("input.pad.clear", "Input", "Clear the pad", "Wipe the drawing pad", ("C",), "clear"),
     ActionInfo("stage.fit", "View", "Fit all layers", "Show every layer, or the whole volume", ("0",), "fit", True),
     ActionInfo(
-        "volume.toggle", "View", "Volume", "See a cube as a volume, or its layers as tiles", ("M",), "cube", True, True
+        "volume.toggle",
+        "View",
+        "Volume",
+        "See a volume, or the graph that grows, or their layers as tiles",
+        ("M",),
+        "cube",
+        True,
+        True,
     ),
     ActionInfo("volume.slice", "View", "Slices", "Lay three slices through the volume", ("S",), "slices", False, True),
     ActionInfo("volume.turn", "View", "Turn", "Let the volume turn by itself", ("T",), "turn", False, True),

@@ -21,16 +21,21 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("Volume", RIGHT, 130),
     ("Traces", BOTTOM, 440),
     ("Rhythm", BOTTOM, 440),
+    ("Growth", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
     ("Links", BOTTOM, 340),
 )
 """Title, side and default length along that side in pixels."""
 
+FOREIGN_TO_GROWTH = ("Input", "World", "Classes", "Nudge profile", "Alignment", "Links")
+"""Docks that have nothing to tell about a growing graph: it has no pictures, classes or layers."""
+
 TABBED = {
     "World": "Input",
     "Volume": "Channels",
     "Rhythm": "Traces",
+    "Growth": "Traces",
     "Alignment": "Nudge profile",
     "Links": "Nudge profile",
 }
@@ -45,6 +50,7 @@ class Docks:
     def __init__(self, window: QMainWindow, panels: dict[str, QWidget]):
         self._window = window
         self._offered: dict[str, bool] = {}
+        self._withheld: dict[str, bool] = {}
         self.by_title: dict[str, QDockWidget] = {}
         for corner, area in (
             (Qt.Corner.BottomLeftCorner, LEFT),
@@ -64,13 +70,28 @@ class Docks:
 
     def offer(self, title: str, on: bool) -> None:
         """Show a dock that only some networks have, in front of its tabs, or take it away with its menu entry."""
-        dock, action = self.by_title[title], self.by_title[title].toggleViewAction()
-        assert action is not None
+        dock = self.by_title[title]
         self._offered[title] = on
-        action.setVisible(on)
+        self._in_menu(title, on)
         dock.setVisible(on)
         if on:
             dock.raise_()
+
+    def withhold(self, titles: tuple[str, ...]) -> None:
+        """Take these away with their menu entries, and give back what was withheld before, open or closed as it was."""
+        for title in [title for title in self._withheld if title not in titles]:
+            self.by_title[title].setVisible(self._withheld.pop(title))
+            self._in_menu(title, True)
+        for title in titles:
+            if title not in self._withheld:
+                self._withheld[title] = not self.by_title[title].isHidden()
+                self.by_title[title].setVisible(False)
+                self._in_menu(title, False)
+
+    def _in_menu(self, title: str, on: bool) -> None:
+        action = self.by_title[title].toggleViewAction()
+        assert action is not None
+        action.setVisible(on)
 
     def bring_up(self, titles: tuple[str, ...]) -> None:
         """Put these in front of the tabs that they share."""
@@ -97,6 +118,9 @@ class Docks:
         offered = [title for title, on in self._offered.items() if on]
         for title in (*TABBED.values(), *offered):
             self.by_title[title].raise_()
+        for title in self._withheld:
+            self._withheld[title] = title not in TABBED or self._offered.get(title, True)
+            self.by_title[title].setVisible(False)
 
     def _add_row(self, side: Qt.DockWidgetArea) -> list[tuple[QDockWidget, int]]:
         """The docks that lie beside one another on a side, and their lengths."""

@@ -1,4 +1,4 @@
-"""The middle of the window: the mosaic and the volume of the same frames, one of which is seen."""
+"""The middle of the window: mosaic, volume and graph of the same frames, one of which is seen."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from PyQt6.QtWidgets import QStackedWidget, QWidget
 from engine.frame import Frame
 from observatory.canvas.mosaic import MosaicCanvas
 from observatory.canvas.volume import VolumeCanvas
+from observatory.panels.graph import GraphView
 from observatory.view import Exposure, ViewSettings
 from observatory.volume_view import VolumeSettings
 
 
 class Stage(QStackedWidget):
-    """Shows a volume where the layout is one and the settings say so, else the mosaic. Both share one exposure."""
+    """Shows a volume where the layout is one and a graph where one grows, if the settings say so, else the mosaic. All
+    share one exposure."""
 
     hovered = pyqtSignal(object)
     """The Neuron under the pointer, or None."""
@@ -26,17 +28,22 @@ class Stage(QStackedWidget):
         exposure = Exposure()
         self.mosaic = MosaicCanvas(view, exposure)
         self.volume = VolumeCanvas(view, volume, exposure)
+        self.graph = GraphView(view, exposure)
+        self.addWidget(self.graph)
         self._settings = volume
         self._frame: Frame | None = None
         for canvas in (self.mosaic, self.volume):
             self.addWidget(canvas.native)
             canvas.hovered.connect(self.hovered.emit)
             canvas.events.draw.connect(lambda _event: self.drawn.emit())
+        self.graph.drawn.connect(self.drawn.emit)
         volume.events.connect(self._choose)
 
     @property
-    def canvas(self) -> MosaicCanvas | VolumeCanvas:
+    def canvas(self) -> MosaicCanvas | VolumeCanvas | GraphView:
         """The canvas that is seen."""
+        if self.currentWidget() is self.graph:
+            return self.graph
         return self.volume if self.currentWidget() is self.volume.native else self.mosaic
 
     def show_frame(self, frame: Frame) -> None:
@@ -58,12 +65,17 @@ class Stage(QStackedWidget):
         self._settings.events.disconnect(self._choose, missing_ok=True)
         self.mosaic.close()
         self.volume.close()
+        self.graph.close_links()
 
     def _choose(self) -> bool:
         """Bring the right canvas up to date and into sight; whether it is another one now."""
         if self._frame is None:
             return False
-        wanted = self.volume if self._frame.layout.volume and self._settings.shown else self.mosaic
+        wanted: MosaicCanvas | VolumeCanvas | GraphView = self.mosaic
+        if self._settings.shown and self._frame.growth is not None:
+            wanted = self.graph
+        elif self._settings.shown and self._frame.layout.volume:
+            wanted = self.volume
         if wanted is self.canvas:
             return False
         self.canvas.point_at(None)

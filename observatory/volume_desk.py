@@ -50,6 +50,8 @@ class VolumeDesk(QObject):
     def follow(self, frame: Frame) -> None:
         """Offer what this frame has."""
         self.offer(frame.layout.volume)
+        if "volume.toggle" in self._actions:
+            self._actions["volume.toggle"].setEnabled(frame.layout.volume or frame.growth is not None)
         if frame.layout.volume:
             self._panel.follow(frame.layout, frame.density is not None)
 

@@ -36,7 +36,7 @@ from observatory.actions import ACTIONS, build_actions
 from observatory.alignment_desk import AlignmentDesk
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
-from observatory.docks import Docks
+from observatory.docks import FOREIGN_TO_GROWTH, Docks
 from observatory.history_desk import HistoryDesk
 from observatory.history_files import HistoryFiles
 from observatory.learning_desk import LearningDesk
@@ -47,6 +47,7 @@ from observatory.panels.channels import ChannelsPanel
 from observatory.panels.classes import ClassesPanel
 from observatory.panels.command_palette import CommandPalette
 from observatory.panels.focus import keep_arrows_while
+from observatory.panels.growth import GrowthPanel
 from observatory.panels.icons import icon
 from observatory.panels.input import InputPanel
 from observatory.panels.knobs import KnobsPanel
@@ -162,6 +163,7 @@ class Window(QMainWindow):
         self.volume_panel = VolumePanel(self.volume_view)
         self.traces = TracesPanel()
         self.rhythm = RhythmPanel()
+        self.growth = GrowthPanel()
         self.profile = ProfilePanel()
         self.links = LinksPanel()
         self.world = WorldPanel()
@@ -178,6 +180,7 @@ class Window(QMainWindow):
                 "Volume": self.volume_panel,
                 "Traces": self.traces,
                 "Rhythm": self.rhythm,
+                "Growth": self.growth,
                 "Nudge profile": self.profile,
                 "Links": self.links,
                 "Alignment": self.alignment_panel,
@@ -272,6 +275,8 @@ class Window(QMainWindow):
                 self.traces.redraw()
         if self.docks.visible("Rhythm"):
             self.rhythm.redraw(frame)
+        if self.docks.visible("Growth"):
+            self.growth.redraw(frame)
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
         if self.docks.visible("Links"):
@@ -317,6 +322,8 @@ class Window(QMainWindow):
             self.docks.bring_up(LIVING if preset.network == "tween" else SETTLING)
         self.preset = preset
         self.docks.offer("Rhythm", preset.stream is not None)
+        self.docks.offer("Growth", preset.growth is not None)
+        self.docks.withhold(FOREIGN_TO_GROWTH if preset.growth is not None else ())
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
@@ -432,6 +439,7 @@ class Window(QMainWindow):
         self._last.stop()
         self.banner.silence()
         self.settings.geometry = self.saveGeometry().toBase64().data().decode()
+        self.docks.withhold(())
         self.settings.docks = self.saveState().toBase64().data().decode()
         self.settings.view = view_table(self.view, self.preset.network)
         self.settings.volume = asdict(self.volume_view)

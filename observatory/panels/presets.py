@@ -62,6 +62,8 @@ class PresetsPanel(QWidget):
                 continue
             alike = not (preset.chain or preset.conv)
             size = f"{preset.layers} layers of {preset.neurons}" if alike else f"{preset.layers} layers"
+            if preset.growth is not None:
+                size = f"budget {preset.growth.cells} cells"
             self._add(
                 name, preset.title, f"{preset.description}\n{size}, {preset.network}" if preset.description else size
             )

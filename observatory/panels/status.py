@@ -110,6 +110,10 @@ class StatusBar(QStatusBar):
             self.settling.setText(f"correct {share}   bottleneck layer {frame.links.bottleneck}")
             self.settling.setToolTip("Share of correct answers lately. Bottleneck: the layer with the lowest budget")
             return
+        if frame.growth is not None:
+            found = frame.growth
+            self.settling.setText(f"{len(found.edges)} edges   {found.struct} of {found.limit} cells and taps")
+            return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
         if metrics.phase == "listening":
             entrained = f"entrained {relax}" if "period" in frame.knobs else "no period"

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.networks.growing.core import Heat
 from engine.networks.growing.ledger import Commit
+from kernels.sparse import CONSTANT, PRODUCT
 
 if TYPE_CHECKING:
+    from engine.networks.growing.graph import Graph
     from engine.networks.growing.planner import Planner
 
 Array = NDArray[Any]
@@ -29,6 +32,10 @@ class Growth:
     """(E, 2): reader and read, without loops."""
     strengths: NDArray[np.float32]
     """(E,): largest |w| of each edge."""
+    edge_heat: NDArray[np.uint8]
+    """(E,) of `core.Heat`: Hot where one of its cells is, else Cooling or Warm."""
+    edge_born: NDArray[np.int32]
+    """(E,): the learning step at which its oldest cell was committed."""
     cells: NDArray[np.int32]
     """(nnz, 2): row and column of what is not Cold."""
     values: NDArray[np.float32]
@@ -74,6 +81,25 @@ class Growth:
         return 2 * hits / max(len(self.edges) + int(true.sum()), 1)
 
 
+def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Heat and birth of each edge, from its cells."""
+    k, terms, sources = graph.core, graph.terms, graph.connectors.source
+    hot, cooling = np.zeros((2, graph.nodes, graph.nodes), bool)
+    born = np.full((graph.nodes, graph.nodes), np.iinfo(np.int32).max, np.int32)
+    rows, columns = k.M_idx.T
+    for ends, some in ((terms.left, terms.kinds != CONSTANT), (terms.right, terms.kinds == PRODUCT)):
+        counted = np.flatnonzero(some[columns])
+        read = sources[ends[columns[counted]]]
+        counted, read = counted[read < graph.states], read[read < graph.states]
+        at = rows[counted] // graph.features, read // graph.features
+        np.logical_or.at(hot, at, k.heat[counted] == Heat.HOT)
+        np.logical_or.at(cooling, at, k.heat[counted] == Heat.COOLING)
+        np.minimum.at(born, at, k.born[counted].astype(np.int32))
+    places = tuple(edges.T)
+    heat = np.where(hot[places], Heat.HOT, np.where(cooling[places], Heat.COOLING, Heat.WARM))
+    return heat.astype(np.uint8), born[places]
+
+
 def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
     """Copied out of a running graph."""
     graph, learner = planner.graph, planner.learner
@@ -81,6 +107,7 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
     np.fill_diagonal(strength, 0)
     edges = np.argwhere(strength > 0).astype(np.int32)
     k = graph.core
+    heat, born = _of_edges(graph, edges)
     levels = np.linspace(0, 1, QUANTILES)
     taps = graph.connectors.taps[:, 1:][graph.connectors.active[:, 1:]]
     return Growth(
@@ -88,6 +115,8 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
         features=graph.features,
         edges=edges,
         strengths=strength[tuple(edges.T)].astype(np.float32),
+        edge_heat=heat,
+        edge_born=born,
         cells=k.M_idx.astype(np.int32),
         values=k.W_vals.astype(np.float32),
         heat=k.heat.copy(),
