@@ -113,6 +113,7 @@ class StatusBar(QStatusBar):
         if frame.growth is not None:
             found = frame.growth
             self.settling.setText(f"{len(found.edges)} edges   {found.struct} of {found.limit} cells and taps")
+            self.settling.setToolTip("Who reads whom, and how much of the budget is used")
             return
         relax = "not yet" if metrics.t_relax is None else f"{metrics.t_relax} ticks"
         if metrics.phase == "listening":

@@ -77,6 +77,8 @@ class Hud:
         return [(symbol, f"{frame.knobs[name].value:g}") for name, symbol in symbols if name in frame.knobs]
 
     def _input(self, painter: QPainter, frame: Frame, left: float) -> float:
+        if frame.growth is not None:
+            return left
         side = 62 * self._unit
         if frame.scene is not None:
             square = QRectF(left, 14 * self._unit, side, side)
@@ -111,6 +113,8 @@ class Hud:
             left += width + 18 * self._unit
 
     def _classes(self, painter: QPainter, frame: Frame, right: float, limit: float) -> float:
+        if frame.growth is not None:
+            return right
         chances, label = frame.metrics.probabilities, frame.label if frame.scene is None else frame.scene.due
         step, width, height = 17 * self._unit, 12 * self._unit, 46 * self._unit
         left = right - step * len(chances)
@@ -151,7 +155,17 @@ class Hud:
 
 
 def _figures(frame: Frame) -> list[tuple[str, str]]:
-    """What there is to say of a network that settles, and of one that lives in a world."""
+    """What there is to say of a network that settles, of one that lives in a world, and of one that grows."""
+    if frame.growth is not None:
+        growth = frame.growth
+        figures = [
+            ("edges", str(len(growth.edges))),
+            ("cells and taps", f"{growth.struct} / {growth.limit}"),
+            ("gamma", f"{growth.gamma:.3g}"),
+            ("decisions", str(growth.decided)),
+            ("loss", f"{float(growth.loss.mean()):.3g}"),
+        ]
+        return figures if growth.edge_f1 is None else [*figures, ("edge F1", f"{growth.edge_f1:.2f}")]
     metrics, scene, links = frame.metrics, frame.scene, frame.links
     if scene is None or links is None:
         return [

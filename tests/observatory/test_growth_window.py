@@ -22,6 +22,7 @@ from observatory.docks import FOREIGN_TO_GROWTH
 from observatory.panels.graph import GraphView, node_values
 from observatory.panels.graph_places import Places
 from observatory.panels.growth import GrowthPanel, evidence, found
+from observatory.recording.hud import Hud, _figures
 from observatory.settings import Settings
 from observatory.view import Exposure, ViewSettings
 from observatory.window import Window
@@ -125,6 +126,17 @@ def test_the_dock_shows_evidence_of_the_decision_that_is_chosen(qtbot: QtBot, fr
     assert found(missing).startswith(f"true edges: 0 found, {true} missed, 0 false")
     assert f"{growth.struct} of {growth.limit}" in panel.bars.tip_at(20, 5)
     assert f"{growth.tokens[0]} tokens" in panel.bars.tip_at(5, 60)
+
+
+def test_a_video_tells_the_growth_and_nothing_of_classes(qapp: QApplication, frame: Frame) -> None:
+    growth = frame.growth
+    assert growth is not None
+    figures = dict(_figures(frame))
+    assert figures["edges"] == str(len(growth.edges))
+    assert figures["cells and taps"] == f"{growth.struct} / {growth.limit}"
+    assert "T_relax" not in figures
+    strip = Hud("Graph", 1280, 90)
+    assert (strip.paint(frame)[20:70, 16:60] != strip.paint(replace(frame, growth=None))[20:70, 16:60]).any()
 
 
 @pytest.fixture
