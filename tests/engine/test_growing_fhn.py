@@ -41,6 +41,7 @@ def scores(planner: Planner, truth: np.ndarray) -> tuple[float, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_hidden_graph_is_rediscovered_and_a_shuffled_one_is_not() -> None:
     stream = make_stream("fhn", noise=0.05, seed=3)
     truth = stream.truth.adjacency
