@@ -13,6 +13,16 @@ from PyQt6 import sip
 from PyQt6.QtCore import QCoreApplication, QEvent, QObject, QThread, QTimer
 from PyQt6.QtWidgets import QApplication, QWidget
 
+from engine.build import build_network
+from engine.preset import load_preset
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """The kernels of a small chain, which a fresh checkout compiles for ten seconds, longer than windows are waited for."""
+    network = build_network(load_preset("tiny"))
+    network.tick(nudged=True)
+
 
 @pytest.fixture(autouse=True)
 def settings_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
