@@ -19,7 +19,7 @@ from engine.preset import load_preset
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_kernels() -> None:
-    """The kernels of a small chain, which a fresh checkout compiles for ten seconds, longer than windows are waited for."""
+    """The kernels of a small chain: a fresh checkout compiles them for longer than tests wait for windows."""
     network = build_network(load_preset("tiny"))
     network.tick(nudged=True)
 
