@@ -106,8 +106,8 @@ def test_the_picture_and_the_panels_follow_the_past_under_a_mark(window: Window,
     window.history.to_live()
     window._redraw_slowly()
     assert not window.past_frame.label.isVisible()
-    assert on_canvas(window).tick == live(window).tick
-    assert window.traces.curves[0].getData()[0][-1] == live(window).tick
+    qtbot.waitUntil(lambda: on_canvas(window).tick == live(window).tick)
+    qtbot.waitUntil(lambda: window.traces.curves[0].getData()[0][-1] > past.tick)
 
 
 def test_the_engine_runs_on_and_commands_act_on_it(window: Window, qtbot: QtBot) -> None:
