@@ -109,6 +109,24 @@ def test_a_slightly_changed_picture_costs_little():
     assert costs[0] < 0.8 * costs[1]
 
 
+@pytest.mark.parametrize(("name", "error"), [("deep-100", 5e-3), ("hopfield-100", 0.1)])
+def test_another_digit_wakes_the_layers_that_sleep(name, error):
+    """A network that rests on one digit comes to the fixed point of the next, though its layers slept when it came."""
+    made = session(name, "float32", dynamics="lazy", epsilon=1e-3, advance=0)
+    reference = session(name, "float32", advance=0)
+    for each in (made, reference):
+        each.apply(Nudge(False))
+        run(each, 400)
+    assert made.network.observe().velocity_max[0] < 1e-3
+    before = made.network.channels(0)[0].copy()
+    for each in (made, reference):
+        each.apply(SelectSample(1))
+        run(each, 400)
+    ours, theirs = (each.network.channels(0)[0] for each in (made, reference))
+    assert np.linalg.norm(before - theirs) > 5 * error * np.linalg.norm(theirs)
+    assert np.linalg.norm(ours - theirs) < error * np.linalg.norm(theirs)
+
+
 def test_an_avalanche_is_visible_and_ends():
     made = session("deep-100", "float32", dynamics="lazy", epsilon=1e-3, advance=0)
     made.apply(Nudge(False))
