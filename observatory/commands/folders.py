@@ -18,10 +18,10 @@ def require_writable_folder(out: Path) -> None:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
 
 
-def require_writable_weights(out: Path) -> None:
-    """Refuse `--out` before minutes of training. Makes the folder when there is none. Raises UsageError."""
-    if out.suffix != ".safetensors":
-        raise UsageError(f"--out {out}: the file must end in .safetensors")
+def require_writable_file(out: Path, suffix: str) -> None:
+    """Refuse `--out` before minutes of work. Makes the folder when there is none. Raises UsageError."""
+    if out.suffix.lower() != suffix:
+        raise UsageError(f"--out {out}: the file must end in {suffix}")
     existed = out.exists()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

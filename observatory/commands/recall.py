@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError, refusals_are_usage_errors
-from observatory.commands.folders import require_writable_weights
+from observatory.commands.folders import require_writable_file
 from observatory.commands.parser import Subcommands, add_command, natural_number, positive_integer
 from observatory.commands.progress import progress_bar
 
@@ -114,7 +114,7 @@ def _learnt(preset: Preset, data: Dataset, pictures: int | None, out: Path) -> W
     from engine.learning.recall import CueRecipe, learn_cues
     from engine.weights import WeightsError, write_weights
 
-    require_writable_weights(out)
+    require_writable_file(out, ".safetensors")
     recipe = CueRecipe(pictures=pictures or CueRecipe().pictures, seed=preset.seed)
     try:
         with progress_bar() as progress:

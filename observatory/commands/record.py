@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError, refusals_are_usage_errors
+from observatory.commands.folders import require_writable_file
 from observatory.commands.parser import Subcommands, add_backend, add_command, add_overrides, positive_integer
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def render(
 
     Without `every`, the video runs at the preset's own ticks per second; without `shot`, it is filmed as usual.
     """
-    require_writable(out)
+    require_writable_file(out, ".mp4")
     from observatory.recording.headless import Shot, ViewError, record
 
     if every is None:
@@ -118,21 +119,6 @@ def render(
             return record(preset, out, seconds, fps, size, dict(overrides), every, backend, progress, shot or Shot())
         except ViewError as error:
             raise UsageError(str(error)) from error
-
-
-def require_writable(out: Path) -> None:
-    """Refuse before minutes of rendering. Makes the folder when there is none."""
-    if out.suffix.lower() != ".mp4":
-        raise UsageError(f"--out {out}: the file must end in .mp4")
-    existed = out.exists()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("ab"):
-            pass
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
-    if not existed:
-        out.unlink()
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError
+from observatory.commands.folders import require_writable_file
 from observatory.commands.parser import Subcommands, add_command, positive_integer
 from observatory.commands.record import (
     frames_per_second,
     progress_bar,
-    require_writable,
     seconds_of_video,
     size_of_video,
 )
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.history import HistoryError
     from engine.history.file import read_history
 
-    require_writable(arguments.out)
+    require_writable_file(arguments.out, ".mp4")
     try:
         history = read_history(arguments.history)
         from observatory.recording.replay import record_history

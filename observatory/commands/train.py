@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.commands.columns import print_columns
 from observatory.commands.errors import UsageError, refusals_are_usage_errors
-from observatory.commands.folders import require_writable_weights
+from observatory.commands.folders import require_writable_file
 from observatory.commands.parser import Subcommands, add_command, natural_number, positive_integer
 from observatory.commands.progress import progress_bar
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.float16 and arguments.method == "ternary":
         raise UsageError("--float16: ternary weights are stored in two bits each")
     out = arguments.out or Path("weights") / f"{preset.name}.safetensors"
-    require_writable_weights(out)
+    require_writable_file(out, ".safetensors")
     checkpoint = out.with_suffix(".checkpoint.safetensors")
     recipe = Recipe(
         epochs=arguments.epochs,
