@@ -21,6 +21,7 @@ _BAR = QColor(70, 79, 102)
 _ACCENT = QColor(255, 196, 84)
 _LEGEND = (QColor(236, 64, 54), QColor(60, 226, 110), QColor(84, 134, 255))
 _SETTLING, _STREAMING = ("state", "change", "nudge / credit"), ("activation", "change", "gap")
+_GROWING = ("state", "change", "error")
 _PHASES = {
     "free": "free phase", "nudged": "nudged phase", "hold": "at rest", "persistent": "all phases at once",
     "dream": "dreaming", "streaming": "learning at every tick", "listening": "following a stream",
@@ -134,7 +135,7 @@ class Hud:
         return left - 28 * self._unit
 
     def _legend(self, painter: QPainter, frame: Frame, right: float, limit: float) -> float:
-        names = _SETTLING if frame.scene is None else _STREAMING
+        names = _GROWING if frame.growth is not None else _SETTLING if frame.scene is None else _STREAMING
         widest = max(QFontMetricsF(self._small).horizontalAdvance(text) for text in names)
         left = right - widest - 16 * self._unit
         if left < limit:
