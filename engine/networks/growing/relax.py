@@ -51,16 +51,19 @@ def own_terms(graph: Graph, row: int, passes: list[Pass]) -> list[Array]:
 
 
 def own_memory(graph: Graph, node: int, passes: list[Pass], knots: Array) -> list[Array]:
-    """All that a node remembers of itself: every difference of its numbers, the numbers bent at `knots` (K, S), and
-    1."""
-    own = slice(node * graph.features, (node + 1) * graph.features)
+    """What a node could make of itself: its numbers, straight and bent at `knots` (K, S), 1, and the differences of
+    those numbers that it has a line for. (Others are out of its reach: nothing would take the place of what they are
+    said to explain.)"""
+    first = node * graph.features
+    own = slice(first, first + graph.features)
+    lines = graph.connectors.source[graph.connectors.reader == node]
+    tapped = np.unique(lines[(lines >= own.start) & (lines < own.stop)])
     found = []
     for done in passes:
         now = done.seen[0, 0, own]
         bent = np.maximum(now[None] - knots[:, own, None].astype(graph.dtype), 0)
-        straight = done.seen[0, :, own]
-        parts = (straight.reshape(-1, now.shape[1]), bent.reshape(-1, now.shape[1]), np.ones_like(now[:1]))
-        found.append(np.concatenate(parts))
+        late = done.seen[0, 1:, tapped].reshape(-1, now.shape[1])
+        found.append(np.concatenate((now, late, bent.reshape(-1, now.shape[1]), np.ones_like(now[:1]))))
     return found
 
 
