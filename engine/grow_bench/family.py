@@ -1,9 +1,10 @@
 """The grown graph's family without its growing: every term at once, or a part of them that a mask leaves.
 
 The terms are those that a graph may grow: a constant; each number's backward differences over `memory` ticks; hinges of
-a number for its own node; products of two numbers, of all pairs as long as there are at most PAIRS numbers, else of
-each node's own. One weight matrix W (S, F) predicts every number's change in units of its usual change. It is trained
-on batches of the same size by the same Adam at the same pace as the graph; with a mask what is left out stays zero.
+a number for its own node; products of two numbers, with `late` of their differences too, as of lines with taps: of all
+pairs as long as there are at most PAIRS factors, else of each node's own. One weight matrix W (S, F) predicts every
+number's change in units of its usual change. It is trained on batches of the same size by the same Adam at the same
+pace as the graph; with a mask what is left out stays zero.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from engine.grow_bench.problem import PAST, Problem, pace
 Array = NDArray[np.float32]
 KNOTS, BATCH = 7, 256
 """As in `GrowthSettings`."""
-PAIRS = 48
+PAIRS = 96
 
 
 class Terms:
     """Terms of a problem, F of them; which number each reads (F, S) bool, and its size over the training part (F,)."""
 
-    def __init__(self, problem: Problem, memory: int) -> None:
+    def __init__(self, problem: Problem, memory: int, late: bool = False) -> None:
         self.memory = memory
+        self._factors = memory if late else 1
         flat = _flat(problem.training)
         self.states = flat.shape[1]
         self.features = problem.stream.features
@@ -37,15 +39,20 @@ class Terms:
         )
         self._differences[0] = 1
         nodes = np.arange(self.states) // self.features
-        left, right = np.triu_indices(self.states)
-        if self.states > PAIRS:
-            own = nodes[left] == nodes[right]
+        factors = self._factors * self.states
+        left, right = np.triu_indices(factors)
+        if factors > PAIRS:
+            own = nodes[left % self.states] == nodes[right % self.states]
             left, right = left[own], right[own]
         self._left, self._right = left, right
         self._knots = np.quantile(scaled, np.linspace(0, 1, KNOTS + 2)[1:-1], axis=0)
         eye = np.eye(self.states, dtype=bool)
         self.reads = np.concatenate(
-            [np.zeros((1, self.states), bool), *(eye for _ in range(memory + 2 * KNOTS)), eye[left] | eye[right]]
+            [
+                np.zeros((1, self.states), bool),
+                *(eye for _ in range(memory + 2 * KNOTS)),
+                eye[left % self.states] | eye[right % self.states],
+            ]
         )
         """(F, S)."""
         own = nodes[:, None] == nodes
@@ -74,7 +81,8 @@ class Terms:
         now = windows[:, -1]
         above = np.maximum(now[:, None] - self._knots, 0).reshape(len(now), -1)
         below = np.maximum(self._knots - now[:, None], 0).reshape(len(now), -1)
-        products = now[:, self._left] * now[:, self._right]
+        factors = np.concatenate(lines[: self._factors], 1)
+        products = factors[:, self._left] * factors[:, self._right]
         return np.concatenate([np.ones((len(now), 1)), *lines, above, below, products], 1).astype(np.float32)
 
 
@@ -128,11 +136,12 @@ def trained(
     seed: int,
     rate: float,
     memory: int,
+    late: bool = False,
     mask: NDArray[np.bool_] | None = None,
     W: Array | None = None,
 ) -> Fitted:
     """Adam's W on batches of the training part; `mask` (S, F) says which weights there are, `W` where to begin."""
-    terms = Terms(problem, memory)
+    terms = Terms(problem, memory, late)
     mask = terms.allowed if mask is None else mask & terms.allowed
     W = np.zeros(mask.shape, np.float32) if W is None else W * mask
     scaled = terms.scaled(problem.training)
@@ -151,12 +160,12 @@ def trained(
     return Fitted(terms, W, weights, weights)
 
 
-def ridge(problem: Problem, penalty: float, memory: int) -> Fitted:
+def ridge(problem: Problem, penalty: float, memory: int, late: bool = False) -> Fitted:
     """All terms by least squares at once, with a ridge of `penalty` times a term's own square, no steps at all.
 
     (Next-generation reservoir computing, Gauthier, Bollt, Griffith & Barbosa 2021.)
     """
-    terms = Terms(problem, memory)
+    terms = Terms(problem, memory, late)
     scaled = terms.scaled(problem.training)
     ends = np.arange(memory - 1, len(scaled) - 1)
     gram = np.zeros((terms.reads.shape[0],) * 2)
@@ -172,9 +181,11 @@ def ridge(problem: Problem, penalty: float, memory: int) -> Fitted:
     return Fitted(terms, W, W.size, W.size)
 
 
-def pruned(problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int) -> Fitted:
+def pruned(
+    problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int, late: bool = False
+) -> Fitted:
     """Dense for half the steps; then the `weights` of the largest |w| times its term's size, trained on."""
-    dense = trained(problem, steps // 2, seed, rate, memory)
+    dense = trained(problem, steps // 2, seed, rate, memory, late)
     scaled = dense.terms.scaled(problem.training)
     some = np.random.default_rng((seed, 42)).integers(memory - 1, len(scaled), 512)
     size = dense.terms.of(_windows(scaled, some, memory)).std(0)
@@ -182,16 +193,19 @@ def pruned(problem: Problem, steps: int, seed: int, rate: float, memory: int, we
     worth = np.abs(dense.W) * size
     weights = min(weights, worth.size)
     least = np.partition(worth.reshape(-1), -weights)[-weights]
-    return trained(problem, steps - steps // 2, seed, rate, memory, mask=(worth >= least) & (worth > 0), W=dense.W)
+    mask = (worth >= least) & (worth > 0)
+    return trained(problem, steps - steps // 2, seed, rate, memory, late, mask=mask, W=dense.W)
 
 
-def random_sparse(problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int) -> Fitted:
+def random_sparse(
+    problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int, late: bool = False
+) -> Fitted:
     """As many weights at random places."""
-    allowed = Terms(problem, memory).allowed
+    allowed = Terms(problem, memory, late).allowed
     chosen = np.random.default_rng((seed, 43)).permutation(np.flatnonzero(allowed))[:weights]
     mask = np.zeros(allowed.size, bool)
     mask[chosen] = True
-    return trained(problem, steps, seed, rate, memory, mask=mask.reshape(allowed.shape))
+    return trained(problem, steps, seed, rate, memory, late, mask=mask.reshape(allowed.shape))
 
 
 def _windows(scaled: NDArray[np.float64], ends: NDArray[np.int64], memory: int) -> NDArray[np.float64]:

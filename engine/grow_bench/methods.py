@@ -48,14 +48,15 @@ class Persistence:
 
 
 _RATES = (0.01, 0.003, 0.03)
-_FAMILY: tuple[Settings, ...] = tuple({"rate": rate, "memory": memory} for rate in _RATES for memory in (1, 6, 2))
+_LOOKS: tuple[Settings, ...] = ({"memory": 1}, {"memory": 6}, {"memory": 2}, {"memory": 3}, {"memory": 2, "late": True})
+_FAMILY: tuple[Settings, ...] = tuple({"rate": rate, **look} for rate in _RATES for look in _LOOKS)
 _GROWN: tuple[Settings, ...] = tuple(
     {"rate": 0.01, "memory": memory, "shapes": shapes}
-    for memory in (1, 6, 2)
+    for memory in (1, 6, 2, 3)
     for shapes in ("products", "hinges", "products and hinges")
 )
 _RIDGES: tuple[Settings, ...] = tuple(
-    {"penalty": penalty, "memory": memory} for penalty in (1e-8, 1e-6, 1e-4, 1e-2) for memory in (1, 6, 2)
+    {"penalty": penalty, **look} for penalty in (1e-8, 1e-6, 1e-4, 1e-2) for look in _LOOKS
 )
 _RESERVOIRS: tuple[Settings, ...] = tuple(
     {"radius": radius, "scaling": scaling, "ridge": ridge, "squares": squares}

@@ -76,6 +76,23 @@ def test_the_family_has_the_terms_that_it_says():
     assert terms.unscaled(terms.scaled(problem.training)) == pytest.approx(problem.training, abs=1e-9)
 
 
+def test_a_late_family_multiplies_differences_too():
+    problem = without_noise("lorenz63")
+    terms = Terms(problem, 2, late=True)
+    scaled = terms.scaled(problem.training)
+    windows = np.stack([scaled[i : i + 2] for i in range(50)])
+    phi = terms.of(windows)
+    assert phi.shape[1] == 1 + 2 * 3 + 14 * 3 + 21
+    size = np.sqrt(np.square(np.diff(scaled, axis=0)).mean(0))
+    difference = (windows[:, 1] - windows[:, 0]) / size
+    assert phi[:, -1] == pytest.approx(difference[:, 2] ** 2, rel=1e-3, abs=1e-6)
+    moved = windows.copy()
+    moved[:, 0, 1] += 0.1
+    changed = (np.abs(terms.of(moved) - phi) > 1e-7).any(0)
+    assert (changed <= terms.reads[:, 1]).all()
+    assert changed[-21:].sum() == 6
+
+
 def test_masks_hold_what_they_promise(rod):
     sparse = random_sparse(rod, 30, 0, 0.01, 2, weights=50)
     assert sparse.weights == (sparse.W != 0).sum() == 50

@@ -7,7 +7,8 @@ further fresh batches say how the loss would change:
     score = mean gain - doubt * standard error - price
 
 The price of a cell is that of the extended BIC (Chen & Chen 2008, with gamma = 1) for n samples and p candidates: a
-share (ln n + 2 ln p) / n of the loss. What is chosen changes the error that the next choice of the node is scored on.
+share (ln n + 2 ln p) / n of the loss that is left once the base is relaxed (see `relax`). What is chosen changes the
+error that the next choice of the node is scored on.
 """
 
 from __future__ import annotations
@@ -73,14 +74,34 @@ class _Signal:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a cell must earn in each row, (S,), in units of loss: one that stays within its node, and one that does not.
+    """What a cell must earn: a share of its row's loss (S,), `near` if it stays within its node, else `far`.
 
-    A message from elsewhere must also explain some share of the loss: with noise in what is seen, nodes that merely go
-    along with the true sources help a little to see those clearly.
+    A message from elsewhere must explain more: with noise in what is seen, nodes that merely go along with the true
+    sources help a little to see those clearly.
     """
 
-    within: Array
-    abroad: Array
+    loss: Array
+    near: float
+    far: float
+
+    @property
+    def within(self) -> Array:
+        """(S,), in units of loss."""
+        found: Array = self.near * self.loss
+        return found
+
+    @property
+    def abroad(self) -> Array:
+        """(S,)."""
+        found: Array = self.far * self.loss
+        return found
+
+    def relaxed(self, rows: slice, errors: list[Array]) -> Prices:
+        """Of a node whose errors, freed of what its base explains, are (features, B) of each batch."""
+        loss = self.loss.copy()
+        left = 0.5 * np.mean([np.square(error, dtype=np.float64).mean(1) for error in errors], 0)
+        loss[rows] = np.minimum(loss[rows], left)
+        return replace(self, loss=loss)
 
     def of(self, graph: Graph, row: int, sources: Iterable[int]) -> float:
         """Of a cell of a row that reads these state numbers."""
@@ -94,8 +115,8 @@ def prices(learner: Learner) -> Prices:
     n = max(learner.graph.memory.usable, 2)
     width = graph.states + graph.pools
     candidates = width + (width * (width + 1) // 2 if settings.products else 0) + settings.knots
-    within = settings.price * learner.loss * (log(n) + 2 * log(candidates)) / n
-    return Prices(within, np.maximum(within, settings.price * settings.least * learner.loss))
+    near = settings.price * (log(n) + 2 * log(candidates)) / n
+    return Prices(learner.loss.copy(), near, max(near, settings.price * settings.least))
 
 
 class Probe:
@@ -212,7 +233,8 @@ class Probe:
                     into[:, r] = free
                 for into, free in zip(own, base.without([error[r] for error in own]), strict=True):
                     into[r] = free
-            costs = np.array([_cost(graph, price, c) for c in some])
+            left = price.relaxed(rows, own)
+            costs = np.array([_cost(graph, left, c) for c in some])
             chosen = self._choose(_moments(features, own), frozen, costs)
             if chosen:
                 return [self._settled(some[at], gain, errors, passes, costs[at]) for at, gain in chosen]
