@@ -20,6 +20,7 @@ from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.ledger import Commit, Ledger
 from engine.networks.growing.probe import Probe, Probed, prices
+from engine.networks.growing.start import Start
 
 Array = NDArray[Any]
 TURN = 5
@@ -97,18 +98,20 @@ class Planner:
         for node, chosen in wanted.items():
             need[node] = len(chosen)
         self.tokens.allot(need)
+        start, committed = Start(self.learner), []
         order = sorted(((p.score, node, p) for node, chosen in wanted.items() for p in chosen), key=lambda t: -t[0])
         for _, node, found in order:
             key = _key(self.graph, found.candidate)
             if used[node] >= self.tokens.held[node] or self._tabu.get(key, -1) > self.learner.steps:
                 continue
             try:
-                cells = candidates.commit(self.graph, found.candidate, found.value, self.learner.steps)
+                cells = candidates.commit(self.graph, found.candidate, 0.0, self.learner.steps)
             except BudgetError:
                 continue
-            self.graph.core.shift(found.heirs.cells, -found.value * found.heirs.shares)
+            committed.append(found)
             used[node] += cells
             self._note(found, cells)
+        start.give(committed)
 
     def _note(self, found: Probed, cells: int) -> None:
         c = found.candidate

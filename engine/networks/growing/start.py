@@ -1,0 +1,72 @@
+"""First values of what was just committed.
+
+A region begins as an identity, at 0, and is then given the value that its shadow reached, and its heirs give way. But a
+shadow knows of its own node's other commits of that moment by a sum of squares only, and a tap acts through weights that
+its heirs move. So the loss is looked at once more, on one fresh batch before and after, and a node that is worse off
+takes half of all that back, and half again; in the end it stays an identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.networks.growing.candidates import cell_of
+from engine.networks.growing.learner import Learner
+from engine.networks.growing.probe import Probed
+
+Array = NDArray[Any]
+HALVINGS = 4
+
+
+class Start:
+    """Made before regions are committed at 0; `give` then gives them their values."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.graph = learner.graph
+        ticks = self.graph.memory.draw(learner.rng, self.graph.settings.evidence)
+        self._ticks, self._wanted = ticks, self.graph.targets(ticks)
+        self._before = self._losses()
+
+    def give(self, committed: Sequence[Probed]) -> Array:
+        """Shares of their values that nodes keep, (nodes,)."""
+        shares = np.zeros(self.graph.nodes)
+        if not committed:
+            return shares
+        chosen = np.unique([found.candidate.node for found in committed])
+        left = np.zeros(self.graph.nodes)
+        left[chosen] = 1
+        for halving in range(HALVINGS + 1):
+            self._move(committed, left - shares)
+            shares = left.copy()
+            worse = chosen[~(self._losses()[chosen] <= self._before[chosen])]
+            if not len(worse):
+                return shares
+            left[worse] = 0.5 * left[worse] if halving < HALVINGS else 0
+        self._move(committed, left - shares)
+        return left
+
+    def _move(self, committed: Sequence[Probed], by: Array) -> None:
+        graph = self.graph
+        for found in committed:
+            c = found.candidate
+            value = found.value * by[c.node]
+            if value == 0:
+                continue
+            if c.kind == "tap":
+                graph.connectors.taps[c.line, c.tap] += value
+            else:
+                graph.core.W_vals[cell_of(graph, c)] += value
+            graph.core.shift(found.heirs.cells, -value * found.heirs.shares)
+
+    def _losses(self) -> Array:
+        """Mean square error of each node's numbers, (nodes,)."""
+        graph = self.graph
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = graph.forward(graph.memory.seen(self._ticks, graph.connectors.lags)).y
+            error = np.square(y - self._wanted, dtype=np.float64).mean(1)
+        found: Array = error.reshape(graph.nodes, -1).mean(1)
+        return found
