@@ -1,7 +1,7 @@
 """First values of what was just committed.
 
 A region begins as an identity, at 0, and is then given the value that its shadow reached, and its heirs give way. But a
-shadow knows of its own node's other commits of that moment by a sum of squares only, and a tap acts through weights that
+shadow knows of its node's other commits of that moment by a sum of squares only, and a tap acts through weights that
 its heirs move. So the loss is looked at once more, on one fresh batch before and after, and a node that is worse off
 takes half of all that back, and half again; in the end it stays an identity.
 """
@@ -37,23 +37,24 @@ class Start:
         if not committed:
             return shares
         chosen = np.unique([found.candidate.node for found in committed])
-        left = np.zeros(self.graph.nodes)
-        left[chosen] = 1
-        for halving in range(HALVINGS + 1):
-            self._move(committed, left - shares)
-            shares = left.copy()
+        cells, taps = self.graph.core.W_vals.copy(), self.graph.connectors.taps.copy()
+        shares[chosen] = 1
+        for _ in range(HALVINGS + 1):
+            self._set(cells, taps, committed, shares)
             worse = chosen[~(self._losses()[chosen] <= self._before[chosen])]
             if not len(worse):
                 return shares
-            left[worse] = 0.5 * left[worse] if halving < HALVINGS else 0
-        self._move(committed, left - shares)
-        return left
+            shares[worse] *= 0.5
+        shares[worse] = 0
+        self._set(cells, taps, committed, shares)
+        return shares
 
-    def _move(self, committed: Sequence[Probed], by: Array) -> None:
+    def _set(self, cells: Array, taps: Array, committed: Sequence[Probed], shares: Array) -> None:
         graph = self.graph
+        graph.core.W_vals[:], graph.connectors.taps[:] = cells, taps
         for found in committed:
             c = found.candidate
-            value = found.value * by[c.node]
+            value = found.value * shares[c.node]
             if value == 0:
                 continue
             if c.kind == "tap":
