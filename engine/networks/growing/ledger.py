@@ -35,6 +35,8 @@ class Commit:
     """Standard error of the prediction."""
     price: float = 0.0
     realised: float | None = None
+    frozen: float | None = None
+    """What the probe promised with its base frozen; `predicted` is with the base relaxed."""
 
 
 class Ledger:

@@ -118,7 +118,7 @@ class Planner:
         sources = c.sources if c.kind != "tap" else (int(self.graph.connectors.source[c.line]),)
         kept = self.ledger.note(
             Commit(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
-            sources, cells, c.snr, found.gain, found.error, found.price)
+            sources, cells, c.snr, found.gain, found.error, found.price, frozen=found.frozen)
         )  # fmt: skip
         self._open.append((kept.number, found))
 
