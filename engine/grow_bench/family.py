@@ -22,12 +22,22 @@ KNOTS, BATCH = 7, 256
 PAIRS = 96
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the past is looked at: ticks, whether products read differences too, and noise on it while learning."""
+
+    memory: int
+    late: bool = False
+    jitter: float = 0.0
+    """In spreads; see `Learner.errors`."""
+
+
 class Terms:
     """Terms of a problem, F of them; which number each reads (F, S) bool, and its size over the training part (F,)."""
 
-    def __init__(self, problem: Problem, memory: int, late: bool = False) -> None:
-        self.memory = memory
-        self._factors = memory if late else 1
+    def __init__(self, problem: Problem, look: Look) -> None:
+        self.memory = memory = look.memory
+        self._factors, self._jitter = memory if look.late else 1, look.jitter
         flat = _flat(problem.training)
         self.states = flat.shape[1]
         self.features = problem.stream.features
@@ -85,6 +95,15 @@ class Terms:
         products = factors[:, self._left] * factors[:, self._right]
         return np.concatenate([np.ones((len(now), 1)), *lines, above, below, products], 1).astype(np.float32)
 
+    def samples(
+        self, scaled: NDArray[np.float64], ticks: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Terms (B, F) at these ticks of scaled states, and the changes wanted (B, S), in units of the usual one."""
+        windows = scaled[ticks[:, None] + np.arange(self.memory) - self.memory + 1]
+        if self._jitter > 0:
+            windows = windows + self._jitter * rng.standard_normal(windows.shape)
+        return self.of(windows), ((scaled[ticks + 1] - windows[:, -1]) / self.unit).astype(np.float32)
+
 
 @dataclass
 class Fitted:
@@ -135,22 +154,19 @@ def trained(
     steps: int,
     seed: int,
     rate: float,
-    memory: int,
-    late: bool = False,
+    look: Look,
     mask: NDArray[np.bool_] | None = None,
     W: Array | None = None,
 ) -> Fitted:
     """Adam's W on batches of the training part; `mask` (S, F) says which weights there are, `W` where to begin."""
-    terms = Terms(problem, memory, late)
+    terms = Terms(problem, look)
     mask = terms.allowed if mask is None else mask & terms.allowed
     W = np.zeros(mask.shape, np.float32) if W is None else W * mask
     scaled = terms.scaled(problem.training)
     rng = np.random.default_rng((seed, 41))
     mean, square = np.zeros_like(W), np.zeros_like(W)
     for step in range(1, steps + 1):
-        ticks = rng.integers(memory - 1, len(scaled) - 1, BATCH)
-        phi = terms.of(_windows(scaled, ticks, memory))
-        wanted = ((scaled[ticks + 1] - scaled[ticks]) / terms.unit).astype(np.float32)
+        phi, wanted = terms.samples(scaled, rng.integers(look.memory - 1, len(scaled) - 1, BATCH), rng)
         gradient = (phi @ W.T - wanted).T @ phi / np.float32(wanted.size)
         mean += 0.1 * (gradient - mean)
         square += 0.001 * (gradient * gradient - square)
@@ -160,58 +176,50 @@ def trained(
     return Fitted(terms, W, weights, weights)
 
 
-def ridge(problem: Problem, penalty: float, memory: int, late: bool = False) -> Fitted:
+def ridge(problem: Problem, seed: int, penalty: float, look: Look) -> Fitted:
     """All terms by least squares at once, with a ridge of `penalty` times a term's own square, no steps at all.
 
     (Next-generation reservoir computing, Gauthier, Bollt, Griffith & Barbosa 2021.)
     """
-    terms = Terms(problem, memory, late)
+    terms = Terms(problem, look)
     scaled = terms.scaled(problem.training)
-    ends = np.arange(memory - 1, len(scaled) - 1)
+    rng = np.random.default_rng((seed, 44))
+    ends = np.arange(look.memory - 1, len(scaled) - 1)
     gram = np.zeros((terms.reads.shape[0],) * 2)
-    wanted = np.zeros((terms.reads.shape[0], terms.states))
+    moments = np.zeros((terms.reads.shape[0], terms.states))
     for some in np.array_split(ends, max(len(ends) // 1024, 1)):
-        phi = terms.of(_windows(scaled, some, memory)).astype(np.float64)
+        phi, wanted = (a.astype(np.float64) for a in terms.samples(scaled, some, rng))
         gram += phi.T @ phi
-        wanted += phi.T @ ((scaled[some + 1] - scaled[some]) / terms.unit)
+        moments += phi.T @ wanted
     size = np.sqrt(np.maximum(np.diag(gram), 1e-12))
     gram /= size[:, None] * size
     gram[np.diag_indices_from(gram)] += penalty
-    W = (np.linalg.solve(gram, wanted / size[:, None]) / size[:, None]).T.astype(np.float32)
+    W = (np.linalg.solve(gram, moments / size[:, None]) / size[:, None]).T.astype(np.float32)
     return Fitted(terms, W, W.size, W.size)
 
 
-def pruned(
-    problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int, late: bool = False
-) -> Fitted:
+def pruned(problem: Problem, steps: int, seed: int, rate: float, look: Look, weights: int) -> Fitted:
     """Dense for half the steps; then the `weights` of the largest |w| times its term's size, trained on."""
-    dense = trained(problem, steps // 2, seed, rate, memory, late)
+    dense = trained(problem, steps // 2, seed, rate, look)
     scaled = dense.terms.scaled(problem.training)
-    some = np.random.default_rng((seed, 42)).integers(memory - 1, len(scaled), 512)
-    size = dense.terms.of(_windows(scaled, some, memory)).std(0)
+    rng = np.random.default_rng((seed, 42))
+    phi, _ = dense.terms.samples(scaled, rng.integers(look.memory - 1, len(scaled) - 1, 512), rng)
+    size = phi.std(0)
     size[0] = 1
     worth = np.abs(dense.W) * size
     weights = min(weights, worth.size)
     least = np.partition(worth.reshape(-1), -weights)[-weights]
     mask = (worth >= least) & (worth > 0)
-    return trained(problem, steps - steps // 2, seed, rate, memory, late, mask=mask, W=dense.W)
+    return trained(problem, steps - steps // 2, seed, rate, look, mask, dense.W)
 
 
-def random_sparse(
-    problem: Problem, steps: int, seed: int, rate: float, memory: int, weights: int, late: bool = False
-) -> Fitted:
+def random_sparse(problem: Problem, steps: int, seed: int, rate: float, look: Look, weights: int) -> Fitted:
     """As many weights at random places."""
-    allowed = Terms(problem, memory, late).allowed
+    allowed = Terms(problem, look).allowed
     chosen = np.random.default_rng((seed, 43)).permutation(np.flatnonzero(allowed))[:weights]
     mask = np.zeros(allowed.size, bool)
     mask[chosen] = True
-    return trained(problem, steps, seed, rate, memory, late, mask=mask.reshape(allowed.shape))
-
-
-def _windows(scaled: NDArray[np.float64], ends: NDArray[np.int64], memory: int) -> NDArray[np.float64]:
-    """The states up to these ticks, (B, memory, S)."""
-    found: NDArray[np.float64] = scaled[ends[:, None] + np.arange(memory) - memory + 1]
-    return found
+    return trained(problem, steps, seed, rate, look, mask.reshape(allowed.shape))
 
 
 def _flat(states: NDArray[np.float64]) -> NDArray[np.float64]:

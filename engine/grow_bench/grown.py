@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,10 +17,13 @@ Array = NDArray[np.float64]
 class Grown:
     """A graph that has grown on the training part for so many steps. `shapes` are "products", "hinges" or both."""
 
-    def __init__(self, problem: Problem, steps: int, seed: int, *, rate: float, memory: int, shapes: str) -> None:
+    def __init__(
+        self, problem: Problem, steps: int, seed: int, *, rate: float, memory: int, shapes: str, jitter: float = 0.0
+    ) -> None:
         stream = problem.stream
         products, hinges = "products" in shapes, "hinges" in shapes
-        settings = replace(GrowthSettings(), rate=rate, memory=memory, products=products, knots=7 if hinges else 0)
+        knots = GrowthSettings().knots if hinges else 0
+        settings = GrowthSettings(rate=rate, memory=memory, products=products, knots=knots, jitter=jitter)
         self.graph = graph = Graph(stream.nodes, stream.features, settings, seed=seed)
         graph.measure(problem.training)
         for state in graph.scaled(problem.training.reshape(len(problem.training), -1)):

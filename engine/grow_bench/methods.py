@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.grow_bench.equations import LINEAR, QUADRATIC, Equations, has_pysindy
-from engine.grow_bench.family import pruned, random_sparse, ridge, trained
+from engine.grow_bench.family import Look, pruned, random_sparse, ridge, trained
 from engine.grow_bench.grown import Grown
 from engine.grow_bench.problem import PAST, Data, Model, Problem
 from engine.grow_bench.reservoir import EchoState, has_reservoirpy
@@ -48,11 +48,18 @@ class Persistence:
 
 
 _RATES = (0.01, 0.003, 0.03)
-_LOOKS: tuple[Settings, ...] = ({"memory": 1}, {"memory": 6}, {"memory": 2}, {"memory": 3}, {"memory": 2, "late": True})
+_PASTS: tuple[Settings, ...] = (
+    {"memory": 1},
+    {"memory": 6},
+    {"memory": 2},
+    {"memory": 3, "jitter": 0.01},
+    {"memory": 6, "jitter": 0.01},
+)
+_LOOKS: tuple[Settings, ...] = (*_PASTS, {"memory": 2, "late": True}, {"memory": 2, "late": True, "jitter": 0.01})
 _FAMILY: tuple[Settings, ...] = tuple({"rate": rate, **look} for rate in _RATES for look in _LOOKS)
 _GROWN: tuple[Settings, ...] = tuple(
-    {"rate": 0.01, "memory": memory, "shapes": shapes}
-    for memory in (1, 6, 2, 3)
+    {"rate": 0.01, "shapes": shapes, **past}
+    for past in _PASTS
     for shapes in ("products", "hinges", "products and hinges")
 )
 _RIDGES: tuple[Settings, ...] = tuple(
@@ -73,19 +80,23 @@ def _grown(problem: Problem, budget: Budget, seed: int, settings: Settings) -> M
 
 
 def _dense(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
-    return trained(problem, budget.steps, seed, **settings)
+    return trained(problem, budget.steps, seed, settings["rate"], _look(settings))
 
 
 def _ridge(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
-    return ridge(problem, **settings)
+    return ridge(problem, seed, settings["penalty"], _look(settings))
 
 
 def _pruned(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
-    return pruned(problem, budget.steps, seed, weights=budget.weights, **settings)
+    return pruned(problem, budget.steps, seed, settings["rate"], _look(settings), budget.weights)
 
 
 def _random(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:
-    return random_sparse(problem, budget.steps, seed, weights=budget.weights, **settings)
+    return random_sparse(problem, budget.steps, seed, settings["rate"], _look(settings), budget.weights)
+
+
+def _look(settings: Settings) -> Look:
+    return Look(settings["memory"], settings.get("late", False), settings.get("jitter", 0.0))
 
 
 def _reservoir(problem: Problem, budget: Budget, seed: int, settings: Settings) -> Model:

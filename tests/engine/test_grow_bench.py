@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.grow_bench import report, suite
-from engine.grow_bench.family import Terms, pruned, random_sparse, trained
+from engine.grow_bench.family import Look, Terms, pruned, random_sparse, trained
 from engine.grow_bench.methods import GROWN, METHODS, Budget, applies
 from engine.grow_bench.outcomes import told, true_density
 from engine.grow_bench.problem import DATA, PAST, Data, score
@@ -57,7 +57,7 @@ def test_rivals_are_better_than_the_last_state(rod):
 
 def test_the_family_has_the_terms_that_it_says():
     problem = without_noise("fhn", nodes=4)
-    terms = Terms(problem, MEMORY)
+    terms = Terms(problem, Look(MEMORY))
     scaled = terms.scaled(problem.training)
     windows = np.stack([scaled[i : i + MEMORY] for i in range(50)])
     phi = terms.of(windows)
@@ -78,7 +78,7 @@ def test_the_family_has_the_terms_that_it_says():
 
 def test_a_late_family_multiplies_differences_too():
     problem = without_noise("lorenz63")
-    terms = Terms(problem, 2, late=True)
+    terms = Terms(problem, Look(2, late=True))
     scaled = terms.scaled(problem.training)
     windows = np.stack([scaled[i : i + 2] for i in range(50)])
     phi = terms.of(windows)
@@ -94,11 +94,11 @@ def test_a_late_family_multiplies_differences_too():
 
 
 def test_masks_hold_what_they_promise(rod):
-    sparse = random_sparse(rod, 30, 0, 0.01, 2, weights=50)
+    sparse = random_sparse(rod, 30, 0, 0.01, Look(2), weights=50)
     assert sparse.weights == (sparse.W != 0).sum() == 50
-    thin = pruned(rod, 60, 0, 0.01, 2, weights=50)
+    thin = pruned(rod, 60, 0, 0.01, Look(2), weights=50)
     assert thin.weights == (thin.W != 0).sum() == 50
-    dense = trained(rod, 60, 0, 0.01, 2)
+    dense = trained(rod, 60, 0, 0.01, Look(2))
     assert dense.weights == dense.terms.allowed.sum()
     assert dense.adjacency() is None
     assert sparse.adjacency() is not None
@@ -123,7 +123,7 @@ def test_an_echo_state_network_forecasts_lorenz_63():
 
 def test_a_head_tells_what_a_point_prediction_cannot():
     problem = DATA["doublewell"].problem(0)
-    model = trained(problem, 400, 0, 0.01, 1)
+    model = trained(problem, 400, 0, 0.01, Look(1))
     best = true_density(problem)
     point, head = (told(model, problem, head=grows) for grows in (False, True))
     print(best, point, head)

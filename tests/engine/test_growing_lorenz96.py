@@ -11,7 +11,7 @@ from engine.grow_bench.methods import GROWN, METHODS, Budget
 from engine.grow_bench.problem import DATA, score
 
 SETTINGS = {
-    GROWN: {"rate": 0.01, "memory": 3, "shapes": "products"},
+    GROWN: {"rate": 0.01, "memory": 3, "shapes": "products", "jitter": 0.01},
     "dense": {"rate": 0.03, "memory": 2},
     "random sparse": {"rate": 0.01, "memory": 1},
 }

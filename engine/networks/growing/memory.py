@@ -99,6 +99,24 @@ class Memory:
         rows = (ticks - np.arange(lags)[:, None]) % len(self.differences)
         return np.ascontiguousarray(self.differences[rows].transpose(0, 2, 3, 1))
 
+    def jittered(
+        self, ticks: NDArray[np.int64], lags: int, size: float, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """`seen` as if every remembered number had been off by white noise of this size; and by how much the newest
+        states are off, (S, B)."""
+        seen = self.seen(ticks, lags)
+        off = np.zeros((lags + self.depth - 1, seen.shape[2], len(ticks)), seen.dtype)
+        off[:, : self.states] = size * rng.standard_normal((len(off), self.states, len(ticks)), dtype=np.float32)
+        for column, members in enumerate(self.members, self.states):
+            if members is not None:
+                off[:, column] = off[:, members].mean(1)
+        for lag in range(lags):
+            left = off[lag : lag + self.depth]
+            for h in range(self.depth):
+                seen[lag, h] += left[0] / self.scale[h][:, None]
+                left = left[:-1] - left[1:]
+        return seen, off[0, : self.states]
+
     def states_at(self, ticks: NDArray[np.int64]) -> Array:
         """States of nodes (S, B) at these ticks."""
         found: Array = self.differences[ticks % len(self.differences), 0, : self.states].T

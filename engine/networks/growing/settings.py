@@ -28,6 +28,8 @@ class GrowthSettings:
     """Samples of a learning step."""
     evidence: int = 1024
     """Samples of each batch that a decision rests on."""
+    jitter: float = 0.0
+    """Noise on what is remembered while learning, in spreads of each number."""
     rate: float = 0.01
     """Step size of Adam."""
     threshold: float = 0.0

@@ -30,6 +30,7 @@ class GrowthTable(BaseModel):
     knots: Annotated[int, Field(ge=0, le=32)] = 7
     window: Annotated[int, Field(ge=200, le=200_000)] = 8000
     batch: Annotated[int, Field(ge=1, le=8192)] = 256
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     evidence: Annotated[int, Field(ge=8, le=65536)] = 1024
     cycle: Annotated[int, Field(ge=1, le=100_000)] = 50
     commits: Annotated[int, Field(ge=1, le=64)] = 2
