@@ -11,74 +11,16 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-import llvmlite.binding as llvm
-from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernels.half import weight
+from kernels.vectors import BYTES, FLOAT, INDEX, Writer
 
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
+LANES = BYTES // 4
 """Entries of a vector."""
 
-_FLOAT, _INDEX, _BYTE, _WORD = ir.FloatType(), ir.IntType(64), ir.IntType(8), ir.IntType(32)
 _AHEAD = 2
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-
-
-class _Writer:
-    """Writes vector code into a function under construction."""
-
-    def __init__(self, builder: Any) -> None:
-        self.builder = builder
-        module = builder.module
-        fused = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        self._fused = cgutils.get_or_insert_function(module, fused, f"llvm.fmuladd.v{LANES}f32")
-        ask = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _WORD, _WORD, _WORD])
-        self._ask = cgutils.get_or_insert_function(module, ask, "llvm.prefetch.p0")
-
-    def at(self, address: Any, kind: Any) -> Any:
-        return self.builder.inttoptr(address, kind.as_pointer())
-
-    def load(self, address: Any, half: bool = False) -> Any:
-        if not half:
-            return self.builder.load(self.at(address, _VECTOR), align=4)
-        narrow = self.builder.load(self.at(address, ir.VectorType(ir.HalfType(), LANES)), align=2)
-        return self.builder.fpext(narrow, _VECTOR)
-
-    def plus(self, a: Any, b: Any, c: Any) -> Any:
-        """a b + c."""
-        return self.builder.call(self._fused, [a, b, c])
-
-    def prefetch(self, address: Any) -> None:
-        self.builder.call(self._ask, [self.at(address, _BYTE), _WORD(0), _WORD(3), _WORD(1)])
-
-    def spread(self, address: Any) -> Any:
-        """The float at an address in every lane."""
-        value = self.builder.load(self.at(address, _FLOAT), align=4)
-        single = self.builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, _WORD(0))
-        return self.shuffle(single, single, [0] * LANES)
-
-    def shuffle(self, a: Any, b: Any, order: list[int]) -> Any:
-        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_WORD, len(order)), order))
-
-    def sums(self, rows: list[Any]) -> Any:
-        """The four sums over the lanes of four vectors, as one vector of four."""
-        low = [start + lane for start in range(0, LANES, 4) for lane in (0, LANES, 1, LANES + 1)]
-        high = [lane + 2 for lane in low]
-        front = [start + lane for start in range(0, LANES, 4) for lane in (0, 1, LANES, LANES + 1)]
-        back = [lane + 2 for lane in front]
-        pairs = [self._folded(rows[i], rows[i + 1], low, high) for i in (0, 2)]
-        total = self._folded(pairs[0], pairs[1], front, back)
-        width = LANES
-        while width > 4:
-            width //= 2
-            total = self._folded(total, total, list(range(width)), list(range(width, 2 * width)))
-        return total
-
-    def _folded(self, a: Any, b: Any, one: list[int], other: list[int]) -> Any:
-        return self.builder.fadd(self.shuffle(a, b, one), self.shuffle(a, b, other), flags=("reassoc",))
 
 
 def _walk(columns: int, backs: int) -> Any:
@@ -92,20 +34,21 @@ def _walk(columns: int, backs: int) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, apart, x, next_x, y, next_y, next_row, g, next_g, v, next_v, later, size = arguments[1:]
         half = signature.args[0].dtype.bitwidth == 16
-        write = _Writer(builder)
+        write = Writer(builder, LANES)
+        load = write.load_half if half else write.load
 
         def move(start: Any, count: int, distance: Any) -> Any:
-            return builder.add(start, builder.mul(distance, _INDEX(count)))
+            return builder.add(start, builder.mul(distance, INDEX(count)))
 
         factors = [[write.spread(move(move(g, c, next_g), r, next_row)) for r in range(4)] for c in range(backs)]
         before = builder.block
         loop, done = builder.append_basic_block("walk"), builder.append_basic_block("walked")
         builder.branch(loop)
         builder.position_at_end(loop)
-        at = builder.phi(_INDEX)
-        sums = [[builder.phi(_VECTOR) for _ in range(4)] for _ in range(columns)]
-        in_row = builder.lshr(at, _INDEX(1)) if half else at
-        weights = [write.load(builder.add(move(a, r, apart), in_row), half) for r in range(4)]
+        at = builder.phi(INDEX)
+        sums = [[builder.phi(write.vector) for _ in range(4)] for _ in range(columns)]
+        in_row = builder.lshr(at, INDEX(1)) if half else at
+        weights = [load(builder.add(move(a, r, apart), in_row)) for r in range(4)]
         for r in range(4):
             write.prefetch(builder.add(move(later, r, apart), in_row))
         grown = []
@@ -117,20 +60,18 @@ def _walk(columns: int, backs: int) -> Any:
             total = write.load(where)
             for r in range(4):
                 total = write.plus(weights[r], factors[c][r], total)
-            builder.store(total, write.at(where, _VECTOR), align=4)
-        following = builder.add(at, _INDEX(4 * LANES))
-        at.add_incoming(_INDEX(0), before)
+            write.store(total, where)
+        following = builder.add(at, INDEX(4 * LANES))
+        at.add_incoming(INDEX(0), before)
         at.add_incoming(following, loop)
         for old, new in zip(chain(*sums), chain(*grown), strict=True):
-            old.add_incoming(ir.Constant(_VECTOR, [0.0] * LANES), before)
+            old.add_incoming(write.zero, before)
             old.add_incoming(new, loop)
         builder.cbranch(builder.icmp_signed("<", following, size), loop, done)
         builder.position_at_end(done)
         for c in range(columns):
-            four = write.sums(grown[c])
-            for r in range(4):
-                where = write.at(move(move(y, c, next_y), r, next_row), _FLOAT)
-                builder.store(builder.extract_element(four, _WORD(r)), where, align=4)
+            for r, total in enumerate(write.sums(grown[c])):
+                builder.store(total, write.at(move(move(y, c, next_y), r, next_row), FLOAT), align=4)
         return context.get_dummy_value()
 
     @intrinsic

@@ -18,7 +18,8 @@ column of every array is a sample:
     by_column                   the same cells sorted by column: `starts` (F + 1,), `order` (nnz,) into the cells,
     `rows`
 
-The arrays that come out are overwritten whole. `kernels.sparse_reference` is the same in NumPy.
+Samples of a row lie side by side in memory. The arrays that come out are overwritten whole. `kernels.sparse_reference`
+is the same in NumPy.
 """
 
 from __future__ import annotations
@@ -29,75 +30,20 @@ import numpy as np
 from numba import njit
 
 from kernels.sparse_one import gradients_one, weigh_one
+from kernels.sparse_walk import gradients_many, weigh_many
 from kernels.walk import FAST
 
 CONSTANT, LINE, ABOVE, BELOW, PRODUCT = range(5)
 """Kinds of terms."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def weigh(starts: Any, columns: Any, values: Any, x: Any, y: Any) -> None:
-    """y (R, B) = W x (F, B), four cells of a row at a time."""
+    """y (R, B) = W x (F, B)."""
     if x.shape[1] == 1:
         weigh_one(starts, columns, values, np.ascontiguousarray(x[:, 0]), y[:, 0])
-        return
-    for r in range(starts.size - 1):
-        out = y[r]
-        out[:] = 0
-        first, last = starts[r], starts[r + 1]
-        fours = last - (last - first) % 4
-        for c in range(first, fours, 4):
-            x0, x1, x2, x3 = x[columns[c]], x[columns[c + 1]], x[columns[c + 2]], x[columns[c + 3]]
-            w0, w1, w2, w3 = values[c], values[c + 1], values[c + 2], values[c + 3]
-            for b in range(out.size):
-                out[b] += w0 * x0[b] + w1 * x1[b] + w2 * x2[b] + w3 * x3[b]
-        for c in range(fours, last):
-            x0, w0 = x[columns[c]], values[c]
-            for b in range(out.size):
-                out[b] += w0 * x0[b]
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def weigh_back(starts: Any, order: Any, rows: Any, values: Any, e: Any, back: Any) -> None:
-    """back (F, B) = W^T e (R, B), from the cells sorted by column."""
-    for f in range(starts.size - 1):
-        out = back[f]
-        out[:] = 0
-        first, last = starts[f], starts[f + 1]
-        fours = last - (last - first) % 4
-        for c in range(first, fours, 4):
-            e0, e1, e2, e3 = e[rows[c]], e[rows[c + 1]], e[rows[c + 2]], e[rows[c + 3]]
-            w0, w1, w2, w3 = values[order[c]], values[order[c + 1]], values[order[c + 2]], values[order[c + 3]]
-            for b in range(out.size):
-                out[b] += w0 * e0[b] + w1 * e1[b] + w2 * e2[b] + w3 * e3[b]
-        for c in range(fours, last):
-            e0, w0 = e[rows[c]], values[order[c]]
-            for b in range(out.size):
-                out[b] += w0 * e0[b]
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def cell_gradients(starts: Any, columns: Any, e: Any, x: Any, gradient: Any) -> None:
-    """gradient (nnz,) = e[row] . x[column] for every cell: only the cells that are there."""
-    for r in range(starts.size - 1):
-        er = e[r]
-        first, last = starts[r], starts[r + 1]
-        fours = last - (last - first) % 4
-        for c in range(first, fours, 4):
-            x0, x1, x2, x3 = x[columns[c]], x[columns[c + 1]], x[columns[c + 2]], x[columns[c + 3]]
-            s0 = s1 = s2 = s3 = er.dtype.type(0)
-            for b in range(er.size):
-                s0 += er[b] * x0[b]
-                s1 += er[b] * x1[b]
-                s2 += er[b] * x2[b]
-                s3 += er[b] * x3[b]
-            gradient[c], gradient[c + 1], gradient[c + 2], gradient[c + 3] = s0, s1, s2, s3
-        for c in range(fours, last):
-            x0 = x[columns[c]]
-            s0 = er.dtype.type(0)
-            for b in range(er.size):
-                s0 += er[b] * x0[b]
-            gradient[c] = s0
+    else:
+        weigh_many(starts, columns, values, x, y)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -105,14 +51,13 @@ def gradients(
     starts: Any, columns: Any, values: Any, column_starts: Any, order: Any, rows: Any, e: Any, x: Any, cells: Any,
     back: Any,
 ) -> None:  # fmt: skip
-    """Both of the above: `cells` (nnz,) and `back` (F, B), from e (R, B) and x (F, B)."""
+    """cells (nnz,) = e[row] . x[column], only of cells that are there, and back (F, B) = W^T e; e (R, B), x (F, B)."""
     if x.shape[1] == 1:
         whole = np.empty(x.shape[0], back.dtype)
         gradients_one(starts, columns, values, e[:, 0], np.ascontiguousarray(x[:, 0]), cells, whole)
         back[:, 0] = whole
-        return
-    cell_gradients(starts, columns, e, x, cells)
-    weigh_back(column_starts, order, rows, values, e, back)
+    else:
+        gradients_many(column_starts, order, rows, values, e, x, cells, back)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)

@@ -124,13 +124,15 @@ class SparseCore:
 
     def forward(self, x: Array) -> Array:
         """W x, (rows, samples) from (columns, samples)."""
-        y = np.empty((self.shape[0], x.shape[1]), x.dtype)
+        x = np.ascontiguousarray(x, self.dtype)
+        y = np.empty((self.shape[0], x.shape[1]), self.dtype)
         sparse.weigh(self.starts, self.columns, self.W_vals, x, y)
         return y
 
     def gradient(self, x: Array, e: Array) -> tuple[Array, Array]:
         """Of the cells (nnz,), summed over samples, and of x (columns, samples), where e = dL/dy (rows, samples)."""
-        cells, back = np.empty(self.struct, x.dtype), np.empty((self.shape[1], x.shape[1]), x.dtype)
+        x, e = np.ascontiguousarray(x, self.dtype), np.ascontiguousarray(e, self.dtype)
+        cells, back = np.empty(self.struct, self.dtype), np.empty_like(x)
         sparse.gradients(
             self.starts, self.columns, self.W_vals, self.column_starts, self.order, self.rows, e, x, cells, back
         )
