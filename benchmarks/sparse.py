@@ -20,9 +20,9 @@ from threadpoolctl import threadpool_limits
 from engine.networks.growing.crossover import measured, random_core, seconds
 
 SIDE, DENSITY = 1024, 0.05
-SAMPLES = (1, 8, 32, 128, 256)
+SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 SIDES = (256, 512)
-DENSITIES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.18, 0.25, 0.4)
+DENSITIES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
 NEAR = 1.1
 """Forms whose times differ by less than this factor are called equal."""
 
@@ -39,7 +39,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     core = random_core(SIDE, SIDE, DENSITY)
     for samples in track(SAMPLES, "speed", transient=True, disable=not sys.stderr.isatty()):
-        tries = 60 if samples <= 32 else 20
+        tries = 100 if samples <= 32 else 40
         with threadpool_limits(1, user_api="blas"):
             one = seconds(core, samples, tries)
         many = seconds(core, samples, tries)
@@ -55,7 +55,7 @@ def main() -> None:
             costs = measured(side, side, samples)
             for density in DENSITIES:
                 core = random_core(side, side, density, seed=2)
-                found = seconds(core, samples, 12)
+                found = seconds(core, samples)
                 pick = costs.faster(core.struct, side, side)
                 best = min(found, key=lambda form: found[form])
                 count += 1

@@ -1,11 +1,12 @@
 """When a block of cells is better computed as a dense matrix.
 
-Below a density of 0.05 sparse, above 0.2 dense; between them the costs of forward and gradient decide,
+Below a density of 0.05 sparse, above 0.6 dense; between them the costs of forward and gradient decide,
 
     alpha cells samples    against    beta rows columns samples
 
-with alpha and beta measured on this device. A block changes its form only after several checks that agree, and then
-keeps it for some checks more.
+with alpha and beta measured on this device at a density where the two are near each other (an empty row costs something
+too, so alpha falls a little as cells grow more). A block changes its form only after several checks that agree, and
+then keeps it for some checks more.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from engine.networks.growing.core import SparseCore
 
 Array = NDArray[Any]
 Form = Literal["sparse", "dense"]
-LOW, HIGH = 0.05, 0.2
+LOW, HIGH = 0.05, 0.6
 """Densities below and above which nothing is compared."""
 AGREEING = 3
 """Checks in a row that must ask for the other form."""
 COOL_DOWN = 10
 """Checks after a change before the next may come."""
-MIDDLE = 0.1
+MIDDLE = 0.3
 """Density at which costs are measured."""
 TRIES = 25
 
