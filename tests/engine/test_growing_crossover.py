@@ -22,6 +22,17 @@ def test_both_forms_are_the_same_function(samples: int) -> None:
     np.testing.assert_allclose(back, expected, atol=1e-4)
 
 
+def test_samples_of_another_type_or_order_are_converted() -> None:
+    core = random_core(40, 30, 0.2)
+    rng = np.random.default_rng(3)
+    x, e = rng.standard_normal((7, 30)).T, rng.standard_normal((7, 40)).T
+    dense = DenseBlock(core.dense().astype(float))
+    np.testing.assert_allclose(core.forward(x), dense.forward(x), atol=1e-4)
+    (cells, back), (entries, expected) = core.gradient(x, e), dense.gradient(x, e)
+    np.testing.assert_allclose(cells, entries[tuple(core.M_idx.T)], atol=1e-4)
+    np.testing.assert_allclose(back, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("density", np.linspace(0.01, 0.8, 40))
 def test_the_cheaper_form_is_picked_over_a_sweep_of_densities(density: float) -> None:
     cells = round(density * 10_000)
