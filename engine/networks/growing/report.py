@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.networks.growing.core import Heat
 from engine.networks.growing.ledger import Commit
+from engine.networks.growing.wiring import Regions, Wiring
 from kernels.sparse import CONSTANT, PRODUCT
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Growth:
     """Rank correlation of predicted and realised gains."""
     truth: NDArray[np.bool_] | None = None
     """(nodes, nodes): whom each node really reads, where that is known."""
+    wiring: Wiring | None = None
+    """What the columns of the cells are made of."""
+    warm: Regions | None = None
+    """What the last probe of each node looked at and left Cold."""
 
     @property
     def edge_f1(self) -> float | None:
@@ -100,7 +105,7 @@ def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8]
     return heat.astype(np.uint8), born[places]
 
 
-def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
+def report(planner: Planner, truth: NDArray[np.bool_] | None = None, wiring: Wiring | None = None) -> Growth:
     """Copied out of a running graph."""
     graph, learner = planner.graph, planner.learner
     strength = graph.adjacency()
@@ -136,4 +141,6 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
         decided=planner.ledger.count,
         foresight=planner.ledger.foresight(),
         truth=truth,
+        wiring=wiring,
+        warm=Regions.of(c for mine in planner.warm.values() for c in mine),
     )
