@@ -45,7 +45,7 @@ class GrowthBars(QWidget):
             return f"barrier: the loss is multiplied by {growth.gamma:.3g}, which grows as the cells near their limit"
         node = min(max(int((x - 4) / max(self.width() - 8, 1) * growth.nodes), 0), growth.nodes - 1)
         return (
-            f"node {node}: {growth.tokens[node]} tokens, gain per token {growth.cgpt[node]:.3g}\n"
+            f"node {node + 1}: {growth.tokens[node]} tokens, gain per token {growth.cgpt[node]:.3g}\n"
             f"{growth.pool} tokens in the pool; the greener a column, the more its tokens earn"
         )
 
