@@ -36,7 +36,8 @@ from observatory.actions import ACTIONS, build_actions
 from observatory.alignment_desk import AlignmentDesk
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
-from observatory.docks import FOREIGN_TO_GROWTH, Docks
+from observatory.docks import Docks
+from observatory.growth_desk import GrowthDesk
 from observatory.history_desk import HistoryDesk
 from observatory.history_files import HistoryFiles
 from observatory.learning_desk import LearningDesk
@@ -47,7 +48,6 @@ from observatory.panels.channels import ChannelsPanel
 from observatory.panels.classes import ClassesPanel
 from observatory.panels.command_palette import CommandPalette
 from observatory.panels.focus import keep_arrows_while
-from observatory.panels.growth import GrowthPanel
 from observatory.panels.icons import icon
 from observatory.panels.input import InputPanel
 from observatory.panels.knobs import KnobsPanel
@@ -163,7 +163,7 @@ class Window(QMainWindow):
         self.volume_panel = VolumePanel(self.volume_view)
         self.traces = TracesPanel()
         self.rhythm = RhythmPanel()
-        self.growth = GrowthPanel()
+        self.growth = GrowthDesk(self.stage.graph, self)
         self.profile = ProfilePanel()
         self.links = LinksPanel()
         self.world = WorldPanel()
@@ -180,12 +180,13 @@ class Window(QMainWindow):
                 "Volume": self.volume_panel,
                 "Traces": self.traces,
                 "Rhythm": self.rhythm,
-                "Growth": self.growth,
                 "Nudge profile": self.profile,
                 "Links": self.links,
                 "Alignment": self.alignment_panel,
+                **self.growth.panels,
             },
         )
+        self.growth.attach(self.docks)
 
     def _connect(self) -> None:
         send = self.controller.send
@@ -205,6 +206,8 @@ class Window(QMainWindow):
         self.stage.hovered.connect(self._hovered)
         self.canvas.region_drawn.connect(lambda neurons: send(AblateRegion(neurons)))
         self.stage.drawn.connect(self.status.count_draw)
+        for dock in self.docks.by_title.values():
+            dock.visibilityChanged.connect(self._raised)
         keep_arrows_while(self.canvas.native, lambda: not self.canvas.fitted)
 
     def _restore_places(self) -> None:
@@ -263,6 +266,11 @@ class Window(QMainWindow):
             self._redraw_slowly()
         self._last.start()
 
+    def _raised(self, visible: bool) -> None:
+        """While the engine rests no frame comes by itself."""
+        if visible:
+            self._last.start()
+
     def _redraw_slowly(self) -> None:
         self._drawn_slowly = time.monotonic()
         frame = self.shown
@@ -275,8 +283,7 @@ class Window(QMainWindow):
                 self.traces.redraw()
         if self.docks.visible("Rhythm"):
             self.rhythm.redraw(frame)
-        if self.docks.visible("Growth"):
-            self.growth.redraw(frame)
+        self.growth.redraw(frame)
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
         if self.docks.visible("Links"):
@@ -322,8 +329,7 @@ class Window(QMainWindow):
             self.docks.bring_up(LIVING if preset.network == "tween" else SETTLING)
         self.preset = preset
         self.docks.offer("Rhythm", preset.stream is not None)
-        self.docks.offer("Growth", preset.growth is not None)
-        self.docks.withhold(FOREIGN_TO_GROWTH if preset.growth is not None else ())
+        self.growth.offer(preset)
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
