@@ -37,6 +37,7 @@ from observatory.alignment_desk import AlignmentDesk
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
 from observatory.docks import Docks
+from observatory.drops import FILTER, dropped, is_file
 from observatory.growth_desk import GrowthDesk
 from observatory.history_desk import HistoryDesk
 from observatory.history_files import HistoryFiles
@@ -60,7 +61,7 @@ from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
 from observatory.panels.time_bar import TimeBar
-from observatory.panels.traces import BUDGETS, FIGURES, LENGTH, TracesPanel
+from observatory.panels.traces import BUDGETS, FIGURES, LENGTH, TracesPanel, kind_of
 from observatory.panels.volume import VolumePanel
 from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
@@ -292,10 +293,10 @@ class Window(QMainWindow):
             self.classes.redraw(frame)
 
     def _redraw_past_traces(self, frame: Frame) -> None:
-        figures, streams = self.history.series(FIGURES, LENGTH), frame.scene is not None
-        budgets = self.history.lowest(BUDGETS, LENGTH) if streams else np.full(len(figures), np.nan)
+        figures, kind = self.history.series(FIGURES, LENGTH), kind_of(frame)
+        budgets = self.history.lowest(BUDGETS, LENGTH) if kind == "lives" else np.full(len(figures), np.nan)
         gone = len(budgets) - len(figures)  # since the numbers of the frames were counted
-        self.traces.redraw_past(figures, budgets[gone:], streams)
+        self.traces.redraw_past(figures, budgets[gone:], kind)
 
     def _failed(self, message: str) -> None:
         if self._wanted is not None:
@@ -332,6 +333,9 @@ class Window(QMainWindow):
         self.growth.offer(preset)
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
+        if is_file(source):
+            self.settings.remember(source)
+            self.presets.fill(self.settings.recent)
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
         self.knobs.expect(preset.knobs)
         self.classes.set_trained(preset.weights_file is not None)
@@ -343,35 +347,34 @@ class Window(QMainWindow):
             self.controller.send(Throttle(speed))
 
     def load(self, source: str) -> None:
-        """Load a shipped preset by name or a file by path; what is wrong with it is shown in the banner."""
+        """Load a shipped preset by name or a file by path: a preset, or a stream of one's own for a graph to grow on.
+        What is wrong with it is shown in the banner, and what runs goes on."""
         try:
             preset = load_preset(source)
         except PresetError as error:
             self.banner.error(str(error))
             return
-        if source.endswith(".toml"):
+        if is_file(source):
             source = str(Path(source).resolve())
-            self.settings.remember(source)
-            self.presets.fill(self.settings.recent)
         self._wanted = (preset, source)
         self.knobs.expect(preset.knobs)
         self.controller.send(LoadPreset(preset))
 
     def open_preset(self) -> None:
         """Ask for a file and load it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open preset", "", "Presets (*.toml)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open preset or stream", "", FILTER)
         if path:
             self.load(path)
 
     def dragEnterEvent(self, a0: QDragEnterEvent | None) -> None:
-        """A preset file may come in."""
-        if a0 is not None and _dropped(a0):
+        """A file that can be loaded may come in."""
+        if a0 is not None and dropped(a0):
             a0.acceptProposedAction()
 
     def dropEvent(self, a0: QDropEvent | None) -> None:
-        """Load the first preset file that was dropped."""
+        """Load the first such file that was dropped."""
         if a0 is not None:
-            for path in _dropped(a0)[:1]:
+            for path in dropped(a0)[:1]:
                 self.load(path)
             a0.acceptProposedAction()
 
@@ -460,9 +463,3 @@ class Window(QMainWindow):
         self.volume.close_links()
         self.stage.close_canvases()
         super().closeEvent(a0)
-
-
-def _dropped(event: QDropEvent) -> list[str]:
-    mime = event.mimeData()
-    urls = mime.urls() if mime is not None else []
-    return [url.toLocalFile() for url in urls if url.toLocalFile().endswith(".toml")]

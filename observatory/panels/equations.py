@@ -32,7 +32,7 @@ def colour_of(part: Part, growth: Growth, row: int) -> str:
 
 def whole(words: str) -> str:
     """Words that stay on one line, as HTML."""
-    return escape(words).replace(" ", "&nbsp;")
+    return escape(words).replace(" ", "&nbsp;").replace("-", "\N{MINUS SIGN}")
 
 
 def as_html(equation: Equation, growth: Growth) -> str:

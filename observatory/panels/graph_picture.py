@@ -7,12 +7,10 @@ slower, and a Python loop over thousands of edges takes half a second.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6 import sip
-from PyQt6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPen
 
 from engine.frame import UNUSED, Frame
@@ -20,6 +18,7 @@ from engine.networks.growing.core import Heat
 from engine.networks.growing.report import Growth
 from observatory import palette
 from observatory.panels.graph_places import Places
+from observatory.panels.strokes import draw_lines
 from observatory.view import Exposure, ViewSettings, lights
 
 MIXED = np.array([[0.88, 0.11, 0.09], [0.10, 1.0, 0.32], [0.16, 0.38, 1.0]])
@@ -43,9 +42,6 @@ NUMBERED = 64
 """More nodes than this are drawn without their numbers."""
 
 Points = NDArray[np.float64]
-_array: Any = sip.array
-_address: Any = sip.voidptr
-"""Their stubs do not tell their arguments."""
 
 
 def node_values(frame: Frame) -> NDArray[np.float32]:
@@ -54,14 +50,6 @@ def node_values(frame: Frame) -> NDArray[np.float32]:
     channels = np.stack([frame.activation, frame.velocity, frame.nudge], -1)[:, used]
     found: NDArray[np.float32] = np.sqrt(np.square(channels).mean(0))
     return found
-
-
-def draw_lines(painter: QPainter, segments: Points) -> None:
-    """Draw segments (n, 4), x1 y1 x2 y2, in one call."""
-    if len(segments):
-        lines = _array(QLineF, len(segments))
-        np.frombuffer(_address(lines, segments.size * 8), np.float64)[:] = segments.ravel()
-        painter.drawLines(lines)
 
 
 class GraphPicture:

@@ -164,7 +164,7 @@ def _figures(frame: Frame) -> list[tuple[str, str]]:
             ("cells and taps", f"{growth.struct} / {growth.limit}"),
             ("gamma", f"{growth.gamma:.3g}"),
             ("decisions", str(growth.decided)),
-            ("loss", f"{float(growth.loss.mean()):.3g}"),
+            ("loss", f"{growth.mean_loss:.3g}"),
         ]
         return figures if growth.edge_f1 is None else [*figures, ("edge F1", f"{growth.edge_f1:.2f}")]
     metrics, scene, links = frame.metrics, frame.scene, frame.links

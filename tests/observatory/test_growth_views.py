@@ -12,13 +12,16 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.frame import Frame
+from engine.history import History, Replay
 from engine.networks.growing.core import Heat
 from engine.networks.growing.report import Growth
 from engine.preset import Preset
 from engine.session import Session
 from observatory import palette
 from observatory.panels.cores import COLD, FLASH, FULL, GROUND, Cores, CoresPanel, Tiling
-from observatory.panels.equations import EquationsPanel, as_html
+from observatory.panels.equations import EquationsPanel, as_html, whole
+from observatory.panels.growth_bars import GrowthBars
+from observatory.panels.traces import FIGURES, TracesPanel, kind_of
 
 SIZE = (280, 240)
 GROWTH = {
@@ -133,7 +136,7 @@ def test_equations_stand_beside_the_true_ones_and_can_be_copied(
     panel.show()
     panel.redraw(frame)
     assert growth.wiring is not None
-    text = panel.text.toPlainText().replace("\N{NO-BREAK SPACE}", " ")
+    text = panel.text.toPlainText().replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
     assert len(panel.found) == 12
     for equation, true in zip(panel.found, growth.wiring.true, strict=True):
         assert equation.text.partition("= ")[2] in text
@@ -167,7 +170,7 @@ def test_a_term_is_green_if_the_node_really_reads_its_source(qtbot: QtBot, frame
         truth[reader, source] = known
         html = as_html(found, replace(growth, truth=truth))
         part = next(p for p in found.told if any(number // 2 == source for number in p.reads()))
-        before, _, _ = html.partition(f"{part.what.replace(' ', '&nbsp;')}</span>")
+        before, _, _ = html.partition(f"{whole(part.what)}</span>")
         assert before.rpartition("color: ")[2].startswith(colour)
     assert palette.GREEN not in as_html(found, replace(growth, truth=None))
 
@@ -187,3 +190,40 @@ def test_equations_are_left_alone_while_they_are_held(qtbot: QtBot, frame: Frame
     panel._when = -1e9
     panel.redraw(later)
     assert panel.plain() != before
+
+
+def test_traces_of_a_growing_graph_tell_its_loss_budget_and_edges(qtbot: QtBot, frame: Frame, growth: Growth) -> None:
+    panel = TracesPanel()
+    qtbot.addWidget(panel)
+    panel.observe(replace(frame, tick=frame.tick - 1, growth=replace(growth, mean_loss=0.1, edge_f1=None)))
+    panel.observe(frame)
+    panel.redraw()
+    titles = [plot.getPlotItem().titleLabel.text for plot in panel.plots]
+    assert titles == ["loss", "cells and taps", "gamma", "edge F1"]
+    drawn = np.array([curve.getData()[1] for curve in panel.curves])
+    assert drawn[:, 0] == pytest.approx([-1, growth.struct, growth.gamma, np.nan], nan_ok=True)
+    assert drawn[:, 1] == pytest.approx([np.log10(growth.mean_loss), growth.struct, growth.gamma, growth.edge_f1])
+    history = History()
+    for tick in (1, 2, 3):
+        history.append(replace(frame, tick=tick, growth=replace(growth, struct=tick)))
+    panel.redraw_past(Replay(history).series(FIGURES, 0, 3), np.full(3, np.nan), kind_of(frame))
+    past = np.array([curve.getData()[1] for curve in panel.curves])
+    assert past[1].tolist() == [1, 2, 3]
+    assert past[:, 0] == pytest.approx([np.log10(growth.mean_loss), 1, growth.gamma, growth.edge_f1], rel=1e-3)
+    panel.redraw_past(np.zeros((1, len(FIGURES))), np.zeros(1), "settles")
+    assert panel.plots[1].getPlotItem().titleLabel.text == "T relax"
+
+
+def test_gains_have_columns_of_their_own(qtbot: QtBot, growth: Growth) -> None:
+    bars = GrowthBars()
+    qtbot.addWidget(bars)
+    bars.resize(204, 130)
+    gains = np.array([0, 0.5, -0.25, 0, 1, 0], np.float32)
+    bars.show_growth(replace(growth, cgpt=gains))
+    picture = bars.grab().toImage()
+    low, step = bars.height() - 5, (bars.width() - 8) / 6
+    spots = [picture.pixelColor(round(4 + (node + 0.4) * step), low) for node in range(6)]
+    green = [spot.green() > spot.red() + 40 for spot in spots]
+    red = [spot.red() > spot.green() + 40 for spot in spots]
+    assert green == [False, True, False, False, True, False]
+    assert red == [False, False, True, False, False, False]
