@@ -59,8 +59,8 @@ class GraphView(QWidget):
             self.update()
 
     def capture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The picture at an exact size, uint8 (height, width, 3)."""
-        return self.picture.capture(size)
+        """The picture at an exact size, uint8 (height, width, 3), as large in it as on the screen."""
+        return self.picture.capture(size, size[0] / max(self.width(), 1))
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         """The graph as it is."""

@@ -91,11 +91,12 @@ class GraphPicture:
         count = max(len(self.places.points), 1)
         return min(max(0.16 * math.sqrt(area.width() * area.height() / count), 3.0), 15.0)
 
-    def capture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The picture at an exact size, uint8 (height, width, 3)."""
+    def capture(self, size: tuple[int, int], unit: float = 1.0) -> NDArray[np.uint8]:
+        """The picture at an exact size, uint8 (height, width, 3); lines and letters are `unit` times as large."""
         picture = QImage(QSize(*size), QImage.Format.Format_RGB32)
         painter = QPainter(picture)
-        self.paint(painter, QRectF(0, 0, *size))
+        painter.scale(unit, unit)
+        self.paint(painter, QRectF(0, 0, size[0] / unit, size[1] / unit))
         painter.end()
         bits = picture.constBits()
         assert bits is not None

@@ -18,10 +18,15 @@ from engine.networks.growing.report import Growth
 from engine.preset import Preset
 from engine.session import Session
 from observatory import palette
+from observatory.panels import graph_picture
 from observatory.panels.cores import COLD, FLASH, FULL, GROUND, Cores, CoresPanel, Tiling
 from observatory.panels.equations import EquationsPanel, as_html, whole
+from observatory.panels.graph import GraphView
+from observatory.panels.graph_picture import GraphPicture
 from observatory.panels.growth_bars import GrowthBars
 from observatory.panels.traces import FIGURES, TracesPanel, kind_of
+from observatory.recording.headless import Shot, ViewError, eye_for
+from observatory.view import Exposure, ViewSettings
 
 SIZE = (280, 240)
 GROWTH = {
@@ -227,3 +232,60 @@ def test_gains_have_columns_of_their_own(qtbot: QtBot, growth: Growth) -> None:
     red = [spot.red() > spot.green() + 40 for spot in spots]
     assert green == [False, True, False, False, True, False]
     assert red == [False, False, True, False, False, False]
+
+
+def test_a_video_films_the_graph_as_the_window_shows_it(qtbot: QtBot, frame: Frame) -> None:
+    graph = GraphView(ViewSettings(), Exposure())
+    qtbot.addWidget(graph)
+    graph.resize(500, 400)
+    with eye_for(frame, "growing", 30, Shot()) as eye:
+        for _ in range(3):
+            graph.show_frame(frame)
+            picture = eye.render(frame, (500, 400))
+        assert (picture == graph.capture((500, 400))).all()
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+        assert eye.render(frame, (1500, 1200)).shape == (1200, 1500, 3)
+    with pytest.raises(ViewError, match="as its graph or the mosaic only, not as clouds"):
+        eye_for(frame, "growing", 30, Shot("clouds"))
+    with pytest.raises(ViewError, match="does not grow"):
+        eye_for(replace(frame, growth=None), "recursive", 30, Shot("graph"))
+
+
+def test_hundreds_of_nodes_and_thousands_of_edges_are_drawn_without_a_loop_over_them(
+    qtbot: QtBot, frame: Frame, growth: Growth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls of Qt do not grow with the edges."""
+    counts = []
+    draw = graph_picture.draw_lines
+    monkeypatch.setattr(graph_picture, "draw_lines", lambda *them: (counts.append(len(them[1])), draw(*them)))
+    rng = np.random.default_rng(0)
+    nodes = growth.nodes
+    pairs = np.array([(a, b) for a in range(nodes) for b in range(nodes) if a != b], np.int32)
+    for repeats in (1, 100):
+        counts.clear()
+        many = np.repeat(pairs, repeats, 0)
+        grown = replace(
+            growth, edges=many, strengths=rng.random(len(many)).astype(np.float32),
+            edge_heat=np.full(len(many), Heat.HOT, np.uint8), edge_born=np.full(len(many), -FLASH * 9, np.int32),
+        )  # fmt: skip
+        picture = GraphPicture(ViewSettings(), Exposure())
+        picture.follow(replace(frame, growth=grown))
+        picture.capture(SIZE)
+        assert len(counts) <= graph_picture.LEVELS
+        assert sum(counts) == 3 * len(many)
+
+
+def test_a_click_on_a_node_chooses_it(qtbot: QtBot, frame: Frame) -> None:
+    graph = GraphView(ViewSettings(), Exposure())
+    qtbot.addWidget(graph)
+    graph.resize(500, 400)
+    graph.show_frame(frame)
+    chosen: list[int] = []
+    graph.chosen.connect(chosen.append)
+    spot = graph.points(graph.rect().toRectF())[4].round().astype(int)
+    qtbot.mouseClick(graph, Qt.MouseButton.LeftButton, pos=QPoint(*map(int, spot)))
+    assert chosen == [4]
+    assert graph.picture.chosen == 4
+    qtbot.mouseClick(graph, Qt.MouseButton.LeftButton, pos=QPoint(1, 1))
+    assert chosen == [4]
+    assert graph.picture.chosen is None
