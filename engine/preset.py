@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from engine.dynamics.files import SUFFIXES
 from engine.networks.conv.spec import ConvTable
 from engine.networks.growing.spec import GrowthTable
 from engine.networks.nested.nest import NestError
@@ -219,15 +220,31 @@ def shipped_presets() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in files("presets").iterdir() if p.name.endswith(".toml"))
 
 
+def stream_preset(path: Path) -> Preset:
+    """A graph that grows on a .csv or .npz file, which is read when it is built. Raises PresetError without one."""
+    if not path.is_file():
+        raise PresetError(f"{path}: no such file")
+    growth = GrowthTable(stream=str(path.resolve()))
+    title = f"Growing graph: {path.name}"[:120]
+    about = "A stream of your own: the graph finds out what each column's next value depends on."
+    return Preset(
+        name=path.stem[:80], title=title, description=about, network="growing", layers=1, neurons=1, growth=growth
+    )
+
+
 def load_preset(name_or_path: str | Path) -> Preset:
-    """A shipped preset by name, or a TOML file by path. Raises PresetError with a message for the user."""
+    """A shipped preset by name, or a file by path: a TOML preset, or a .csv or .npz stream of one's own, which a graph
+    then grows on. Raises PresetError with a message for the user."""
     text = str(name_or_path)
     if text in shipped_presets():
         resource = files("presets") / f"{text}.toml"
         return parse_preset(resource.read_text("utf-8"), text, f"presets/{text}.toml", Path(str(files("presets"))))
     path = Path(text)
+    if path.suffix.lower() in SUFFIXES:
+        return stream_preset(path)
     if path.suffix != ".toml":
-        raise PresetError(f"no preset named '{text}'; there are: {', '.join(shipped_presets())} (or give a .toml file)")
+        files_of = "a .toml, .csv or .npz file"
+        raise PresetError(f"no preset named '{text}'; there are: {', '.join(shipped_presets())} (or give {files_of})")
     try:
         content = path.read_text("utf-8")
     except OSError as error:

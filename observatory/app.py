@@ -145,6 +145,7 @@ def run_window(preset: Preset | None, backend: str = "auto") -> int:
     handler = _log_to_file()
     settings = load_settings()
     source = settings.preset if preset is None else preset.name
+    asked = preset is not None
     if preset is None:
         try:
             preset = load_preset(settings.preset)
@@ -153,7 +154,15 @@ def run_window(preset: Preset | None, backend: str = "auto") -> int:
             preset, source = load_preset("deep-100"), "deep-100"
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    engine = EngineThread(preset, backend, History(settings.history_mib * MIB))
+    log_of_frames = History(settings.history_mib * MIB)
+    try:
+        engine = EngineThread(preset, backend, log_of_frames)
+    except PresetError as error:
+        if asked:
+            raise
+        log.warning("last preset not built: %s", error)
+        preset, source = load_preset("deep-100"), "deep-100"
+        engine = EngineThread(preset, backend, log_of_frames)
     application = make_application()
     relay = ErrorRelay()
     try:

@@ -17,11 +17,13 @@ PLACES: tuple[tuple[str, Qt.DockWidgetArea, int], ...] = (
     ("World", LEFT, 410),
     ("Knobs", RIGHT, 508),
     ("Classes", RIGHT, 168),
+    ("Cores", RIGHT, 168),
     ("Channels", RIGHT, 130),
     ("Volume", RIGHT, 130),
     ("Traces", BOTTOM, 440),
     ("Rhythm", BOTTOM, 440),
     ("Growth", BOTTOM, 440),
+    ("Equations", BOTTOM, 440),
     ("Nudge profile", BOTTOM, 340),
     ("Alignment", BOTTOM, 340),
     ("Links", BOTTOM, 340),
@@ -36,10 +38,15 @@ TABBED = {
     "Volume": "Channels",
     "Rhythm": "Traces",
     "Growth": "Traces",
+    "Equations": "Traces",
+    "Cores": "Classes",
     "Alignment": "Nudge profile",
     "Links": "Nudge profile",
 }
 """Docks that lie behind another one as a tab."""
+
+GROWN = {"Knobs": 370, "Cores": 306, "Channels": 130}
+"""Heights on the right where a graph grows: it has few knobs."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}
 
@@ -51,6 +58,7 @@ class Docks:
         self._window = window
         self._offered: dict[str, bool] = {}
         self._withheld: dict[str, bool] = {}
+        self._grows = False
         self.by_title: dict[str, QDockWidget] = {}
         for corner, area in (
             (Qt.Corner.BottomLeftCorner, LEFT),
@@ -97,6 +105,16 @@ class Docks:
         """Put these in front of the tabs that they share."""
         for title in titles:
             self.by_title[title].raise_()
+
+    def share_right(self, grows: bool) -> None:
+        """Share the right side out anew, when another kind of network has come."""
+        if grows == self._grows:
+            return
+        self._grows = grows
+        usual = {title: length for title, area, length in PLACES if area == RIGHT and title not in TABBED}
+        lengths = GROWN if grows else usual
+        docks = [self.by_title[title] for title in lengths]
+        self._window.resizeDocks(docks, list(lengths.values()), Qt.Orientation.Vertical)
 
     def arrange(self) -> None:
         """Put every dock back in its default place.

@@ -36,7 +36,9 @@ from observatory.actions import ACTIONS, build_actions
 from observatory.alignment_desk import AlignmentDesk
 from observatory.capture import Capture
 from observatory.controller import Controller, Engine
-from observatory.docks import FOREIGN_TO_GROWTH, Docks
+from observatory.docks import Docks
+from observatory.drops import FILTER, dropped, is_file
+from observatory.growth_desk import GrowthDesk
 from observatory.history_desk import HistoryDesk
 from observatory.history_files import HistoryFiles
 from observatory.learning_desk import LearningDesk
@@ -47,7 +49,6 @@ from observatory.panels.channels import ChannelsPanel
 from observatory.panels.classes import ClassesPanel
 from observatory.panels.command_palette import CommandPalette
 from observatory.panels.focus import keep_arrows_while
-from observatory.panels.growth import GrowthPanel
 from observatory.panels.icons import icon
 from observatory.panels.input import InputPanel
 from observatory.panels.knobs import KnobsPanel
@@ -60,7 +61,7 @@ from observatory.panels.shortcuts import ShortcutsPage
 from observatory.panels.status import StatusBar
 from observatory.panels.throttle import Throttle as ThrottleSlider
 from observatory.panels.time_bar import TimeBar
-from observatory.panels.traces import BUDGETS, FIGURES, LENGTH, TracesPanel
+from observatory.panels.traces import BUDGETS, FIGURES, LENGTH, TracesPanel, kind_of
 from observatory.panels.volume import VolumePanel
 from observatory.panels.world import WorldPanel
 from observatory.recording_desk import RecordingDesk
@@ -163,7 +164,7 @@ class Window(QMainWindow):
         self.volume_panel = VolumePanel(self.volume_view)
         self.traces = TracesPanel()
         self.rhythm = RhythmPanel()
-        self.growth = GrowthPanel()
+        self.growth = GrowthDesk(self.stage.graph, self)
         self.profile = ProfilePanel()
         self.links = LinksPanel()
         self.world = WorldPanel()
@@ -180,12 +181,13 @@ class Window(QMainWindow):
                 "Volume": self.volume_panel,
                 "Traces": self.traces,
                 "Rhythm": self.rhythm,
-                "Growth": self.growth,
                 "Nudge profile": self.profile,
                 "Links": self.links,
                 "Alignment": self.alignment_panel,
+                **self.growth.panels,
             },
         )
+        self.growth.attach(self.docks)
 
     def _connect(self) -> None:
         send = self.controller.send
@@ -205,6 +207,8 @@ class Window(QMainWindow):
         self.stage.hovered.connect(self._hovered)
         self.canvas.region_drawn.connect(lambda neurons: send(AblateRegion(neurons)))
         self.stage.drawn.connect(self.status.count_draw)
+        for dock in self.docks.by_title.values():
+            dock.visibilityChanged.connect(self._raised)
         keep_arrows_while(self.canvas.native, lambda: not self.canvas.fitted)
 
     def _restore_places(self) -> None:
@@ -263,6 +267,11 @@ class Window(QMainWindow):
             self._redraw_slowly()
         self._last.start()
 
+    def _raised(self, visible: bool) -> None:
+        """While the engine rests no frame comes by itself."""
+        if visible:
+            self._last.start()
+
     def _redraw_slowly(self) -> None:
         self._drawn_slowly = time.monotonic()
         frame = self.shown
@@ -275,8 +284,7 @@ class Window(QMainWindow):
                 self.traces.redraw()
         if self.docks.visible("Rhythm"):
             self.rhythm.redraw(frame)
-        if self.docks.visible("Growth"):
-            self.growth.redraw(frame)
+        self.growth.redraw(frame)
         if self.docks.visible("Nudge profile"):
             self.profile.redraw(frame)
         if self.docks.visible("Links"):
@@ -285,10 +293,10 @@ class Window(QMainWindow):
             self.classes.redraw(frame)
 
     def _redraw_past_traces(self, frame: Frame) -> None:
-        figures, streams = self.history.series(FIGURES, LENGTH), frame.scene is not None
-        budgets = self.history.lowest(BUDGETS, LENGTH) if streams else np.full(len(figures), np.nan)
+        figures, kind = self.history.series(FIGURES, LENGTH), kind_of(frame)
+        budgets = self.history.lowest(BUDGETS, LENGTH) if kind == "lives" else np.full(len(figures), np.nan)
         gone = len(budgets) - len(figures)  # since the numbers of the frames were counted
-        self.traces.redraw_past(figures, budgets[gone:], streams)
+        self.traces.redraw_past(figures, budgets[gone:], kind)
 
     def _failed(self, message: str) -> None:
         if self._wanted is not None:
@@ -322,10 +330,12 @@ class Window(QMainWindow):
             self.docks.bring_up(LIVING if preset.network == "tween" else SETTLING)
         self.preset = preset
         self.docks.offer("Rhythm", preset.stream is not None)
-        self.docks.offer("Growth", preset.growth is not None)
-        self.docks.withhold(FOREIGN_TO_GROWTH if preset.growth is not None else ())
+        self.growth.offer(preset)
         self.channels.call(channel_names(preset.network))
         self.settings.preset = source
+        if is_file(source):
+            self.settings.remember(source)
+            self.presets.fill(self.settings.recent)
         self.setWindowTitle(f"{preset.title} · TorEq Observatory")
         self.knobs.expect(preset.knobs)
         self.classes.set_trained(preset.weights_file is not None)
@@ -337,35 +347,34 @@ class Window(QMainWindow):
             self.controller.send(Throttle(speed))
 
     def load(self, source: str) -> None:
-        """Load a shipped preset by name or a file by path; what is wrong with it is shown in the banner."""
+        """Load a shipped preset by name or a file by path: a preset, or a stream of one's own for a graph to grow on.
+        What is wrong with it is shown in the banner, and what runs goes on."""
         try:
             preset = load_preset(source)
         except PresetError as error:
             self.banner.error(str(error))
             return
-        if source.endswith(".toml"):
+        if is_file(source):
             source = str(Path(source).resolve())
-            self.settings.remember(source)
-            self.presets.fill(self.settings.recent)
         self._wanted = (preset, source)
         self.knobs.expect(preset.knobs)
         self.controller.send(LoadPreset(preset))
 
     def open_preset(self) -> None:
         """Ask for a file and load it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open preset", "", "Presets (*.toml)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open preset or stream", "", FILTER)
         if path:
             self.load(path)
 
     def dragEnterEvent(self, a0: QDragEnterEvent | None) -> None:
-        """A preset file may come in."""
-        if a0 is not None and _dropped(a0):
+        """A file that can be loaded may come in."""
+        if a0 is not None and dropped(a0):
             a0.acceptProposedAction()
 
     def dropEvent(self, a0: QDropEvent | None) -> None:
-        """Load the first preset file that was dropped."""
+        """Load the first such file that was dropped."""
         if a0 is not None:
-            for path in _dropped(a0)[:1]:
+            for path in dropped(a0)[:1]:
                 self.load(path)
             a0.acceptProposedAction()
 
@@ -454,9 +463,3 @@ class Window(QMainWindow):
         self.volume.close_links()
         self.stage.close_canvases()
         super().closeEvent(a0)
-
-
-def _dropped(event: QDropEvent) -> list[str]:
-    mime = event.mimeData()
-    urls = mime.urls() if mime is not None else []
-    return [url.toLocalFile() for url in urls if url.toLocalFile().endswith(".toml")]

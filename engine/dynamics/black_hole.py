@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics.integrate import integrate
-from engine.dynamics.stream import Stream, Truth, observed
+from engine.dynamics.stream import Stream, Truth, observed, summed
 
 Array = NDArray[np.float64]
 PATH = (12.0, 5.0)
@@ -67,11 +67,19 @@ def black_hole(
     reads = np.eye(bodies + 1, dtype=bool)
     reads[1:, 0] = True
     gusts = spells(np.array([wind > 0 and blows(dt * tick) for tick in range(steps)]))
+    written: tuple[str, ...] = ("vx[1]", "vy[1]", "along a large ellipse", "along a large ellipse")
+    for i, (k, at) in enumerate(zip(spring, home, strict=True), 2):
+        pulls = [f"({axis}[1] - {axis}[{i}]) / (r^2 + {SOFT**2:.4g})^1.5" for axis in "xy"]
+        places = (f"x[{i}]", f"y[{i}]")
+        sides = [summed((-k[a], places[a]), (k[a] * at[a], ""), (mass, pulls[a])) for a in (0, 1)]
+        sides[0] += f" + {wind:.4g} while it blows" if wind else ""
+        written += (f"vx[{i}]", f"vy[{i}]", *sides)
     truth = Truth(
         rate,
         reads,
         passages=spells(np.linalg.norm(clean[:, 0, :2], axis=1) < NEAR),
         gusts=gusts,
+        written=written,
         equations=("q_i'' = -k_i * (q_i - home_i) + M (Q - q_i) / (|Q - q_i|^2 + s^2)^(3/2)",),
     )
     return observed("black-hole", clean, dt, noise=noise, seed=seed, labels=("x", "y", "vx", "vy"), truth=truth)

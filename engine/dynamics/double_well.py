@@ -102,5 +102,6 @@ def double_well(*, steps: int = 6000, dt: float = 2.0, noise: float = 0.0, seed:
     def rate(_time: float, state: Array) -> Array:
         return state - state**3
 
-    truth = Truth(rate, np.ones((1, 1), bool), density=density, equations=("dx = (x - x^3) dt + sigma dW",))
-    return observed("doublewell", clean[:, None, None], dt, noise=noise, seed=seed, truth=truth)
+    truth = Truth(rate, np.ones((1, 1), bool), density=density, equations=("dx = (x - x^3) dt + sigma dW",),
+                  written=(f"x - x^3 + {sigma:.4g} dW/dt",))  # fmt: skip
+    return observed("doublewell", clean[:, None, None], dt, noise=noise, seed=seed, truth=truth, names=("x",))

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics.integrate import integrate
-from engine.dynamics.stream import Stream, Truth, observed
+from engine.dynamics.stream import Stream, Truth, number_names, observed, summed
 
 Array = NDArray[np.float64]
 WAVES = 2
 """Slow waves that an end is held at."""
 MODES = 6
 """Of the string that swing."""
+HELD = "held from outside: a sum of slow waves"
 
 
 def heat(
@@ -48,7 +49,9 @@ def heat(
     reads = _neighbours(nodes)
     reads[[0, -1]] = False
     reads[[0, -1], [0, -1]] = True
-    truth = Truth(rate, reads, equations=("u' = D u_xx",))
+    u = number_names(("u",), nodes)
+    inside = tuple(summed((pull, f"({u[i - 1]} - 2 {u[i]} + {u[i + 1]})")) for i in range(1, nodes - 1))
+    truth = Truth(rate, reads, equations=("u' = D u_xx",), written=(HELD, *inside, HELD))
     clean = integrate(rate, start[:, None], steps, dt)
     return observed("heat", clean, dt, noise=noise, seed=seed, labels=("u",), truth=truth)
 
@@ -74,7 +77,13 @@ def wave(
     number = np.arange(1, MODES + 1)
     shapes = np.sin(np.pi * np.outer(where, number))
     start = np.stack([shapes @ (rng.standard_normal(MODES) / number), np.pi * shapes @ rng.standard_normal(MODES)], 1)
-    truth = Truth(rate, _neighbours(nodes), equations=("u_t = p", "p_t = c^2 u_xx"))
+    u, p = (number_names((label,), nodes) for label in ("u", "p"))
+    ends = ["", *u, ""]
+    written: list[str] = []
+    for i in range(nodes):
+        near = [name for name in (ends[i], ends[i + 2]) if name]
+        written += [p[i], summed((pull, f"({' + '.join(near)} - 2 {u[i]})"))]
+    truth = Truth(rate, _neighbours(nodes), equations=("u_t = p", "p_t = c^2 u_xx"), written=tuple(written))
     clean = integrate(rate, start, steps, dt)
     return observed("wave", clean, dt, noise=noise, seed=seed, labels=("u", "p"), truth=truth)
 

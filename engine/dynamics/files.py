@@ -19,6 +19,8 @@ TIMES = ("t", "time")
 """A column of this name tells when."""
 SHORTEST, LARGEST = 20, 100_000_000
 """Ticks at least, numbers at most."""
+LONGEST_NAME = 24
+"""Characters of a column's name that are kept."""
 
 
 def read_stream(path: Path, *, noise: float = 0.0, seed: int = 0, dt: float | None = None) -> Stream:
@@ -33,7 +35,7 @@ def read_stream(path: Path, *, noise: float = 0.0, seed: int = 0, dt: float | No
     if path.suffix.lower() not in SUFFIXES:
         raise StreamError(f"{path}: neither a .csv nor an .npz file")
     try:
-        states, found, reads = _csv(path) if path.suffix.lower() == ".csv" else _npz(path)
+        states, found, reads, names = _csv(path) if path.suffix.lower() == ".csv" else _npz(path)
     except StreamError:
         raise
     except DataError as error:
@@ -47,10 +49,11 @@ def read_stream(path: Path, *, noise: float = 0.0, seed: int = 0, dt: float | No
         raise StreamError(f"{path}: tick {tick + 1}, node {node + 1} is not a finite number")
     labels = tuple(f"x{i + 1}" for i in range(states.shape[2])) if states.shape[2] > 1 else ("x",)
     truth = Truth(adjacency=reads)
-    return observed(str(path), states, found or dt or 1.0, noise=noise, seed=seed, labels=labels, truth=truth)
+    spacing = found or dt or 1.0
+    return observed(str(path), states, spacing, noise=noise, seed=seed, labels=labels, truth=truth, names=names)
 
 
-def _csv(path: Path) -> tuple[NDArray[np.float64], float | None, None]:
+def _csv(path: Path) -> tuple[NDArray[np.float64], float | None, None, tuple[str, ...]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         head = file.readline()
         file.seek(0)
@@ -60,7 +63,7 @@ def _csv(path: Path) -> tuple[NDArray[np.float64], float | None, None]:
         raise StreamError(f"{path}: empty")
     names: list[str] = []
     if not all(map(_is_number, rows[0][1])):
-        names = [name.strip().lower() for name in rows.pop(0)[1]]
+        names = [name.strip() for name in rows.pop(0)[1]]
     width = len(names or rows[0][1]) if rows else 0
     if len(rows) * width > LARGEST:
         raise StreamError(f"{path}: more than {LARGEST:,} numbers")
@@ -71,14 +74,21 @@ def _csv(path: Path) -> tuple[NDArray[np.float64], float | None, None]:
         if wrong is not None:
             raise StreamError(f"{path}: line {number} holds '{wrong[:40]}', expected a number")
     table = np.array([row for _, row in rows], np.float64).reshape(len(rows), width)
-    told = [i for i, name in enumerate(names) if name in TIMES]
+    told = [i for i, name in enumerate(names) if name.lower() in TIMES]
     dt = None
     if told:
         dt = _spacing(path, table[:, told[0]])
         table = np.delete(table, told, 1)
+        names = [name for i, name in enumerate(names) if i not in told]
     if table.shape[1] == 0:
         raise StreamError(f"{path}: no column of states")
-    return table[:, :, None], dt, None
+    return table[:, :, None], dt, None, _own_names(names)
+
+
+def _own_names(names: list[str]) -> tuple[str, ...]:
+    """Names of columns, where each has one of its own."""
+    found = tuple(" ".join(name.split())[:LONGEST_NAME] for name in names)
+    return found if all(found) and len(set(found)) == len(found) else ()
 
 
 def _is_number(cell: str) -> bool:
@@ -100,7 +110,7 @@ def _spacing(path: Path, times: NDArray[np.float64]) -> float:
     return dt
 
 
-def _npz(path: Path) -> tuple[NDArray[np.float64], float | None, NDArray[np.bool_] | None]:
+def _npz(path: Path) -> tuple[NDArray[np.float64], float | None, NDArray[np.bool_] | None, tuple[str, ...]]:
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
         if "states" not in entries:
@@ -118,4 +128,4 @@ def _npz(path: Path) -> tuple[NDArray[np.float64], float | None, NDArray[np.bool
     if reads is not None and reads.shape != (states.shape[1],) * 2:
         raise StreamError(f"{path}: adjacency has shape {reads.shape}, expected {(states.shape[1],) * 2}")
     dt = None if step is None else float(step.reshape(-1)[0])
-    return states, dt, None if reads is None else reads.astype(bool)
+    return states, dt, None if reads is None else reads.astype(bool), ()

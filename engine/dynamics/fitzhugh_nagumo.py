@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics.integrate import integrate
-from engine.dynamics.stream import Stream, Truth, observed
+from engine.dynamics.stream import Stream, Truth, observed, summed
 
 Array = NDArray[np.float64]
 CURRENT = (0.35, 1.35)
@@ -42,10 +42,17 @@ def fitzhugh_nagumo(
         dv = v - v**3 / 3 - w + current + weights @ v
         return np.stack([dv, pace * (v + 0.7 - 0.8 * w)], 1)
 
+    def written(node: int) -> tuple[str, str]:
+        v, w = f"v[{node + 1}]", f"w[{node + 1}]"
+        own = (1.0, v), (-1 / 3, f"{v}^3"), (-1.0, w), (current[node], "")
+        read = [(weights[node, other], f"v[{other + 1}]") for other in np.flatnonzero(weights[node])]
+        return summed(*own, *read), summed((pace[node], f"({v} + 0.7 - 0.8 {w})"))
+
     truth = Truth(
         rate,
         reads | np.eye(nodes, dtype=bool),
         equations=("v_i' = v_i - v_i^3/3 - w_i + I_i + sum_j W_ij v_j", "w_i' = eps_i (v_i + 0.7 - 0.8 w_i)"),
+        written=tuple(side for node in range(nodes) for side in written(node)),
     )
     clean = integrate(rate, rng.uniform(-1, 1, (nodes, 2)), steps, dt, transient=100.0)
     return observed("fhn", clean, dt, noise=noise, seed=seed, labels=("v", "w"), truth=truth)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics.integrate import integrate
-from engine.dynamics.stream import Stream, Truth, observed
+from engine.dynamics.stream import Stream, Truth, observed, summed
 
 Array = NDArray[np.float64]
 EXPONENT = 0.9056
@@ -40,6 +40,7 @@ def lorenz63(
         _READS,
         1 / EXPONENT if chaotic else None,
         equations=("x' = sigma (y - x)", "y' = x (rho - z) - y", "z' = x y - beta z"),
+        written=(summed((sigma, "(y - x)")), f"x ({rho:.4g} - z) - y", summed((1, "x y"), (-beta, "z"))),
     )
     clean = integrate(rate, start, steps, dt, transient=20.0)
-    return observed("lorenz63", clean, dt, noise=noise, seed=seed, truth=truth)
+    return observed("lorenz63", clean, dt, noise=noise, seed=seed, truth=truth, names=("x", "y", "z"))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics.integrate import integrate
-from engine.dynamics.stream import Stream, Truth, observed
+from engine.dynamics.stream import Stream, Truth, number_names, observed, summed
 
 Array = NDArray[np.float64]
 EXPONENT = 1.67
@@ -33,11 +33,16 @@ def lorenz96(
     start = forcing + np.random.default_rng(seed).standard_normal((nodes, 1))
     eye = np.eye(nodes, dtype=bool)
     reads = eye | np.roll(eye, 1, 1) | np.roll(eye, -1, 1) | np.roll(eye, -2, 1)
+    x = number_names(("x",), nodes)
     truth = Truth(
         rate,
         reads,
         1 / EXPONENT if (nodes, forcing) == (40, 8.0) else None,
         equations=("x_i' = (x_(i+1) - x_(i-2)) x_(i-1) - x_i + F",),
+        written=tuple(
+            summed((1, f"({x[(i + 1) % nodes]} - {x[i - 2]}) {x[i - 1]}"), (-1, x[i]), (forcing, ""))
+            for i in range(nodes)
+        ),
     )
     clean = integrate(rate, start, steps, dt, transient=20.0)
     return observed("lorenz96", clean, dt, noise=noise, seed=seed, truth=truth)

@@ -43,6 +43,8 @@ class Truth:
     """The same, of each time that a wind blows."""
     equations: tuple[str, ...] = ()
     """For people."""
+    written: tuple[str, ...] = ()
+    """The right side of each number's equation with its own coefficients, (nodes * d,), for people."""
 
     @property
     def edges(self) -> int | None:
@@ -66,6 +68,8 @@ class Stream:
     labels: tuple[str, ...]
     """Of the d features."""
     truth: Truth = Truth()
+    own_names: tuple[str, ...] = ()
+    """Of the numbers of a state, (nodes * d,), where they have names of their own."""
 
     def __len__(self) -> int:
         return len(self.states)
@@ -79,6 +83,11 @@ class Stream:
     def features(self) -> int:
         """Numbers in a node's state."""
         return int(self.states.shape[2])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the numbers of a state, (nodes * d,)."""
+        return self.own_names or number_names(self.labels, self.nodes)
 
     @property
     def scale(self) -> Array:
@@ -96,10 +105,29 @@ def observed(
     seed: int = 0,
     labels: tuple[str, ...] = ("x",),
     truth: Truth | None = None,
+    names: tuple[str, ...] = (),
 ) -> Stream:
     """A stream whose states carry white noise, `noise` standard deviations of each number's own."""
     spread = clean.std(0)
     states = clean + noise * spread * np.random.default_rng((seed, 77)).standard_normal(clean.shape)
     for array in (clean, states):
         array.setflags(write=False)
-    return Stream(name, states, clean, dt, labels, truth or Truth())
+    return Stream(name, states, clean, dt, labels, truth or Truth(), names)
+
+
+def number_names(labels: tuple[str, ...], nodes: int) -> tuple[str, ...]:
+    """Names of the numbers of a state, (nodes * d,): its features' labels, nodes counted from 1."""
+    return tuple(f"{label}[{node}]" for node in range(1, nodes + 1) for label in labels)
+
+
+def summed(*parts: tuple[float, str]) -> str:
+    """A sum in words: coefficients to four digits and what they go with, "" for a plain number; "0" without parts."""
+    found = ""
+    for coefficient, what in parts:
+        size = f"{abs(coefficient):.4g}"
+        if size == "0":
+            continue
+        sign = "-" if coefficient < 0 else "+"
+        told = " ".join(word for word in ("" if size == "1" and what else size, what) if word)
+        found += f" {sign} {told}" if found else f"{sign.strip('+')}{told}"
+    return found or "0"

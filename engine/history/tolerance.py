@@ -33,6 +33,7 @@ class Tolerance:
         return self.relative * self.knee
 
 
+FINE = Tolerance(1e-6, 1e-9)
 TOLERANCES: Mapping[str, Tolerance] = {
     "activation": Tolerance.absolute(EPSILON, 32.0),
     "velocity": Tolerance.absolute(VELOCITY_EPSILON, 100 * VELOCITY_EPSILON),
@@ -40,8 +41,9 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "image": Tolerance.absolute(1 / 512, 1.0),
     "scene.picture": Tolerance.absolute(1 / 512, 1.0),
     "metrics.probabilities": Tolerance.absolute(5e-4, 1.0),
+    **{f"growth.wiring.{name}": FINE for name in ("knots", "centre", "spread", "unit", "scale")},
 }
 """By the name of an array in a frame. Pictures are kept to half a grey level, the nudge, which spans many decades, to
-one per cent of itself."""
+one per cent of itself. Units of a growing graph, which hardly ever change, are kept well enough to write equations."""
 OTHERWISE = Tolerance(0.01, 1e-20)
 """For every other array of real numbers."""

@@ -35,7 +35,7 @@ grows for --max-ticks ticks.
 def add(subcommands: Subcommands) -> None:
     """Describe the command's arguments."""
     parser = add_command(subcommands, "probe", "settle, nudge, settle again and print what was measured", _EXAMPLES)
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name or a .toml file")
+    parser.add_argument("preset", metavar="PRESET", help="a preset's name or a .toml, .csv or .npz file")
     add_overrides(parser)
     parser.add_argument("--sample", type=natural_number, metavar="I", help="index of the digit (the preset's own)")
     parser.add_argument(

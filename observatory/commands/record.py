@@ -37,7 +37,7 @@ _EXAMPLES = """\
 def add(subcommands: Subcommands) -> None:
     """Describe the command's arguments."""
     parser = add_command(subcommands, "record", "render a video, without a display", _EXAMPLES)
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name or a .toml file")
+    parser.add_argument("preset", metavar="PRESET", help="a preset's name, or a .toml, .csv or .npz file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the video, FILE.mp4; overwritten")
     parser.add_argument("--seconds", type=seconds_of_video, default=10.0, metavar="S", help="length of the video (10)")
     parser.add_argument("--fps", type=frames_per_second, default=30, metavar="F", help="frames a second (30)")
@@ -48,7 +48,10 @@ def add(subcommands: Subcommands) -> None:
         "--every", type=positive_integer, metavar="K", help="ticks between two frames (as many as the live view makes)"
     )
     parser.add_argument(
-        "--view", type=_view, metavar="VIEW", help="of a volume: light (the usual), brightest, clouds, density, mosaic"
+        "--view",
+        type=_view,
+        metavar="VIEW",
+        help="of a volume: light (the usual), brightest, clouds, density; of a growing graph: graph (usual); mosaic",
     )
     parser.add_argument("--slices", action="store_true", help="lay three slices through a volume")
     parser.add_argument("--turn", type=_degrees, metavar="DEG", help="degrees a second that a volume turns by (12)")

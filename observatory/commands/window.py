@@ -31,7 +31,7 @@ Without a display the preset is measured and rendered to recordings/PRESET.mp4
 def add(subcommands: Subcommands) -> None:
     """Describe the command's arguments."""
     parser = add_command(subcommands, "window", "open the window; what `observatory` does without a command", _EXAMPLES)
-    words = f"a preset's name or a .toml file (the one of last time, at first {HEADLESS_PRESET})"
+    words = f"a preset's name or a .toml, .csv or .npz file (the one of last time, at first {HEADLESS_PRESET})"
     parser.add_argument("preset", nargs="?", metavar="PRESET", help=words)
     add_backend(parser)
     parser.set_defaults(run=run)

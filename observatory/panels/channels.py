@@ -21,10 +21,12 @@ _CHANNELS = (
     ("blue", "nudge", palette.BLUE),
 )
 _TIPS = {
+    "state": "red: size of the state",
     "activation": "red: size of the activation",
     "velocity": "green: change since the last tick",
     "change": "green: change since the last tick",
     "nudge": "blue: displacement by the nudge",
+    "error": "blue: how far the prediction was off",
     "gap": "blue: how far the target lies from the output",
 }
 

@@ -1,60 +1,36 @@
-"""The node-link picture of a growing graph: nodes in three colours, edges by weight and heat, commits that flash."""
+"""The picture of a growing graph as a widget that tells what is under the pointer."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QToolTip, QWidget
 
-from engine.frame import UNUSED, Frame
+from engine.frame import Frame
 from engine.networks.growing.core import Heat
 from engine.networks.growing.report import Growth
-from observatory import palette
-from observatory.panels.graph_places import Places
-from observatory.view import Exposure, ViewSettings, lights
+from observatory.panels.graph_picture import GraphPicture, node_values
+from observatory.view import Exposure, ViewSettings
 
-MIXED = np.array([[0.88, 0.11, 0.09], [0.10, 1.0, 0.32], [0.16, 0.38, 1.0]])
-"""Full red, green and blue light, as on the canvases."""
-REST = np.array([0.10, 0.12, 0.15])
-HEATS = {Heat.WARM: "#f2b84b", Heat.HOT: "#e8604c", Heat.COOLING: "#4f86e8"}
-FRESH = 40
-"""Learning steps for which a new edge flashes."""
-FLASHES = 12
-"""At most so many of the newest edges flash."""
-MARGIN, CAPTION = 26, 24
 NEAR = 7.0
 """Pixels from an edge at which the pointer still means it."""
-NUMBERED = 64
-"""More nodes than this are drawn without their numbers."""
-
-
-def node_values(frame: Frame) -> NDArray[np.float32]:
-    """Activation, change and error of each node, float32 (nodes, 3): RMS over its features."""
-    used = (frame.flags[0] & UNUSED) == 0
-    channels = np.stack([frame.activation, frame.velocity, frame.nudge], -1)[:, used]
-    found: NDArray[np.float32] = np.sqrt(np.square(channels).mean(0))
-    return found
 
 
 class GraphView(QWidget):
-    """`show_frame(frame)` shows a frame that has a growth; whom each node reads points at it."""
+    """`show_frame(frame)` shows a frame that has a growth. A click on a node emits `chosen`."""
 
     drawn = pyqtSignal()
+    chosen = pyqtSignal(int)
+    """A node was clicked."""
 
     def __init__(self, view: ViewSettings, exposure: Exposure, parent: QWidget | None = None):
         super().__init__(parent)
-        self._view, self._exposure = view, exposure
-        self._frame: Frame | None = None
-        self.places = Places()
-        self.under: int | None = None
-        """Number of the edge under the pointer."""
+        self._view = view
+        self.picture = GraphPicture(view, exposure)
         self.setMouseTracking(True)
         self.setAccessibleName("graph")
-        self._epoch = -1
         view.changed.connect(self._repaint)
 
     @property
@@ -67,7 +43,7 @@ class GraphView(QWidget):
 
     def point_at(self, where: object) -> None:
         """The pointer has left."""
-        self.under = None
+        self.picture.under = None
 
     def _repaint(self) -> None:
         self.update()
@@ -78,30 +54,18 @@ class GraphView(QWidget):
 
     def show_frame(self, frame: Frame) -> None:
         """Show this frame at the next repaint."""
-        if frame.growth is None:
-            return
-        if frame.epoch != self._epoch:
-            self._epoch, self.places = frame.epoch, Places()
-        self._exposure.observe(frame)
-        self._frame, self.under = frame, None
-        self.places.follow(frame.growth.nodes, frame.growth.edges)
-        self.update()
+        if frame.growth is not None:
+            self.picture.follow(frame)
+            self.update()
 
     def capture(self, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The picture at an exact size, uint8 (height, width, 3)."""
-        picture = QImage(QSize(*size), QImage.Format.Format_RGB888)
-        painter = QPainter(picture)
-        self._paint(painter, QRectF(0, 0, *size))
-        painter.end()
-        bits = picture.constBits()
-        assert bits is not None
-        rows = np.frombuffer(bits.asstring(picture.sizeInBytes()), np.uint8)
-        return rows.reshape(size[1], -1)[:, : 3 * size[0]].reshape(size[1], size[0], 3).copy()
+        """The picture at an exact size, uint8 (height, width, 3), as large in it as on the screen."""
+        return self.picture.capture(size, size[0] / max(self.width(), 1))
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         """The graph as it is."""
         painter = QPainter(self)
-        self._paint(painter, QRectF(self.rect()))
+        self.picture.paint(painter, QRectF(self.rect()))
         painter.end()
         self.drawn.emit()
 
@@ -109,43 +73,61 @@ class GraphView(QWidget):
         """Tell about what is under the pointer."""
         if a0 is None:
             return
+        before = self.picture.under
         text = self.tip_at(a0.position())
-        self.update()
+        if self.picture.under != before:
+            self.update()
         QToolTip.showText(a0.globalPosition().toPoint(), text, self)
+
+    def mousePressEvent(self, a0: QMouseEvent | None) -> None:
+        """Choose the node under the pointer; elsewhere, none."""
+        if a0 is None or a0.button() != Qt.MouseButton.LeftButton:
+            return
+        node = self.node_at(a0.position())
+        self.choose(node)
+        if node is not None:
+            self.chosen.emit(node)
+
+    def choose(self, node: int | None) -> None:
+        """Ring this node."""
+        self.picture.chosen = node
+        self.update()
 
     # -- what is where
 
     def points(self, area: QRectF) -> NDArray[np.float64]:
         """Places of the nodes in pixels, (nodes, 2)."""
-        size = np.array([area.width() - 2 * MARGIN, area.height() - 2 * MARGIN - CAPTION])
-        found: NDArray[np.float64] = self.places.points * np.maximum(size, 1) + [MARGIN, MARGIN + CAPTION]
-        return found
+        return self.picture.points(area)
 
-    def radius(self, area: QRectF) -> float:
-        """Of a node, in pixels."""
-        count = max(len(self.places.points), 1)
-        return min(max(0.16 * math.sqrt(area.width() * area.height() / count), 3.0), 15.0)
+    def node_at(self, where: QPointF) -> int | None:
+        """The node at this place."""
+        area = QRectF(self.rect())
+        points = self.picture.points(area)
+        if not len(points):
+            return None
+        gaps = np.linalg.norm(points - [where.x(), where.y()], axis=1)
+        node = int(gaps.argmin())
+        return node if gaps[node] <= self.picture.radius(area) + 2 else None
 
     def tip_at(self, where: QPointF) -> str:
         """What the node or edge at this place says; empty where there is nothing."""
-        self.under = None
-        growth = self._frame.growth if self._frame is not None else None
-        if growth is None or self._frame is None or not len(self.places.points):
+        self.picture.under = None
+        frame = self.picture.frame
+        if frame is None or frame.growth is None:
             return ""
-        area = QRectF(self.rect())
-        points, spot = self.points(area), np.array([where.x(), where.y()])
-        gaps = np.linalg.norm(points - spot, axis=1)
-        node = int(gaps.argmin())
-        if gaps[node] <= self.radius(area) + 2:
-            return self._node_tip(self._frame, growth, node)
+        node = self.node_at(where)
+        if node is not None:
+            return self._node_tip(frame, frame.growth, node)
+        growth, points = frame.growth, self.points(QRectF(self.rect()))
         if len(growth.edges):
+            spot = np.array([where.x(), where.y()])
             start, end = points[growth.edges[:, 1]], points[growth.edges[:, 0]]
             along = end - start
             part = np.einsum("ek,ek->e", spot - start, along) / np.maximum(np.einsum("ek,ek->e", along, along), 1e-9)
             away = np.linalg.norm(start + np.clip(part, 0, 1)[:, None] * along - spot, axis=1)
             edge = int(away.argmin())
             if away[edge] <= NEAR:
-                self.under = edge
+                self.picture.under = edge
                 return self._edge_tip(growth, edge)
         return ""
 
@@ -155,8 +137,8 @@ class GraphView(QWidget):
         reads = int((growth.edges[:, 0] == node).sum())
         read = int((growth.edges[:, 1] == node).sum())
         return (
-            f"node {node}: reads {reads}, read by {read}\n"
-            f"activation {red:.3g}, change {green:.2e}, error {blue:.2e}\n"
+            f"node {node + 1}: reads {reads}, read by {read}\n"
+            f"state {red:.3g}, change {green:.2e}, error {blue:.2e}\n"
             f"tokens {growth.tokens[node]}, gain per token {growth.cgpt[node]:.2g}, loss {growth.loss[node]:.3g}"
         )
 
@@ -165,86 +147,9 @@ class GraphView(QWidget):
         reader, read = map(int, growth.edges[edge])
         heat = Heat(int(growth.edge_heat[edge])).name.capitalize()
         lines = [
-            f"{reader} reads {read}: largest |w| {growth.strengths[edge]:.3g}",
+            f"{reader + 1} reads {read + 1}: largest |w| {growth.strengths[edge]:.3g}",
             f"{heat}, committed at step {growth.edge_born[edge]} of {growth.steps}",
         ]
         if growth.truth is not None:
             lines.append("a true edge" if growth.truth[reader, read] else "not among the true edges")
         return "\n".join(lines)
-
-    # -- painting
-
-    def _paint(self, painter: QPainter, area: QRectF) -> None:
-        painter.fillRect(area, QColor("#0b0d12"))
-        frame = self._frame
-        if frame is None or frame.growth is None:
-            return
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        points, radius = self.points(area), self.radius(area)
-        self._paint_edges(painter, frame.growth, points, radius)
-        self._paint_nodes(painter, frame, points, radius)
-        self._paint_caption(painter, area, frame.growth)
-
-    def _paint_edges(self, painter: QPainter, growth: Growth, points: NDArray[np.float64], radius: float) -> None:
-        if not len(growth.edges):
-            return
-        strength = growth.strengths / max(float(growth.strengths.max()), 1e-9)
-        start, end = points[growth.edges[:, 1]], points[growth.edges[:, 0]]
-        along = end - start
-        length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        unit = along / length
-        start, end = start + unit * radius, end - unit * (radius + 2)
-        age = growth.steps - growth.edge_born
-        fresh = set(np.argsort(age, kind="stable")[:FLASHES]) if growth.steps else set()
-        for i in np.argsort(strength, kind="stable"):
-            colour = QColor(HEATS[Heat(int(growth.edge_heat[i]))])
-            colour.setAlphaF(0.30 + 0.55 * float(strength[i]))
-            width = 0.8 + 2.2 * float(strength[i])
-            if i in fresh and age[i] < FRESH:
-                glow = 1 - float(age[i]) / FRESH
-                colour = QColor.fromRgbF(1.0, 0.95, 0.75, 0.4 + 0.6 * glow)
-                width += 2 * glow
-            if i == self.under:
-                colour, width = QColor(palette.TEXT), width + 1
-            tip, back, side = end[i], end[i] - unit[i] * 6, np.array([-unit[i, 1], unit[i, 0]]) * 2.6
-            painter.setPen(QPen(colour, width))
-            painter.drawLine(QPointF(*start[i]), QPointF(*back))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour)
-            painter.drawPolygon(QPolygonF([QPointF(*tip), QPointF(*(back + side)), QPointF(*(back - side))]))
-
-    def _paint_nodes(self, painter: QPainter, frame: Frame, points: NDArray[np.float64], radius: float) -> None:
-        light = lights(node_values(frame), self._view, self._exposure)
-        light *= [channel.on for channel in self._view.channels]
-        colours = np.clip(REST + light @ MIXED, 0, 1)
-        font = painter.font()
-        font.setPointSizeF(max(radius * 0.55, 5.0))
-        painter.setFont(font)
-        for node, (point, colour) in enumerate(zip(points, colours, strict=False)):
-            painter.setPen(QPen(QColor(palette.EDGE), 1))
-            painter.setBrush(QColor.fromRgbF(*map(float, colour)))
-            painter.drawEllipse(QPointF(*point), radius, radius)
-            if len(points) <= NUMBERED and radius >= 9:
-                bright = float(colour @ [0.3, 0.59, 0.11]) > 0.45
-                painter.setPen(QColor(palette.VOID if bright else palette.TEXT))
-                box = QRectF(point[0] - radius, point[1] - radius, 2 * radius, 2 * radius)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(node))
-
-    @staticmethod
-    def _paint_caption(painter: QPainter, area: QRectF, growth: Growth) -> None:
-        font = painter.font()
-        font.setPointSizeF(9)
-        painter.setFont(font)
-        box = QRectF(12, 6, area.width() - 24, CAPTION)
-        painter.setPen(QColor(palette.MUTED))
-        aligned = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(box, aligned, f"{growth.nodes} nodes, {len(growth.edges)} edges, step {growth.steps}")
-        x = box.right()
-        there = [heat for heat in HEATS if (growth.edge_heat == heat).any()]
-        words = [(heat.name.capitalize(), QColor(HEATS[heat])) for heat in there]
-        for word, colour in [("new", QColor.fromRgbF(1.0, 0.95, 0.75)), *words]:
-            wide = painter.fontMetrics().horizontalAdvance(word)
-            x -= wide
-            painter.setPen(colour)
-            painter.drawText(QRectF(x, box.y(), wide + 2, box.height()), aligned, word)
-            x -= 14

@@ -47,9 +47,9 @@ class Places:
     def _move(self, longest: float) -> None:
         points = self.points
         apart = 0.7 / np.sqrt(max(len(points), 1))
-        away = points[:, None] - points[None]
-        square = np.maximum(np.einsum("abk,abk->ab", away, away), 1e-6)
-        push = np.einsum("abk,ab->ak", away, apart**2 / square)
+        square = np.square(points).sum(1)
+        push_apart = apart**2 / np.maximum(square[:, None] + square - 2 * points @ points.T, 1e-6)
+        push = points * push_apart.sum(1)[:, None] - push_apart @ points
         reader, read = self._edges.T
         pull = points[read] - points[reader]
         pull *= np.linalg.norm(pull, axis=1, keepdims=True) / apart / 4

@@ -71,6 +71,7 @@ class GrowthPanel(QWidget):
         self.timeline.addItem(self.ring)
         self.spectrum = quiet_plot("weights in order")
         self.spectrum.getPlotItem().setLimits(minYRange=1e-3, minXRange=0.1)
+        self.spectrum.getPlotItem().getAxis("bottom").setTicks([[(0.0, "0"), (0.5, "0.5"), (1.0, "1")]])
         self.spectrum.setToolTip("Quantiles of all weights, from the most negative to the most positive")
         self.curve = self.spectrum.plot(pen=pg.mkPen(palette.ACCENT, width=1.6))
         plots = QHBoxLayout()
@@ -84,7 +85,7 @@ class GrowthPanel(QWidget):
         column.addWidget(self.words)
         column.addWidget(self.evidence)
         column.addLayout(plots, 1)
-        self.setMinimumSize(240, 130)
+        self.setMinimumSize(240, 150)
         self._drawn: tuple[int, int] | None = None
         self._growth: Growth | None = None
         self.chosen: int | None = None

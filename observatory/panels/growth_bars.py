@@ -1,30 +1,33 @@
-"""Budgets of a growing graph as bars: cells of their limit, the barrier, and each node's tokens and what they earn."""
+"""Budgets of a growing graph as bars: cells of their limit, the barrier, each node's tokens and what they earn."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QToolTip, QWidget
 
 from engine.networks.growing.report import Growth
 from observatory import palette
+from observatory.panels.strokes import fill_boxes
 
-ROW, NAME = 19, 62
+ROW, NAME, NAMED = 19, 62, 15
+COLUMN = "#8b98a8"
 GAMMA_TOP = 10.0
 """Gamma at a full bar, which is logarithmic."""
 
 
 class GrowthBars(QWidget):
-    """Two bars for the whole graph; below them a column a node: tokens held, coloured by gain per token."""
+    """Two bars for the whole graph; below them columns, one for each node: tokens held, and the gain per token."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.growth: Growth | None = None
         self.setMouseTracking(True)
-        self.setMinimumSize(190, 2 * ROW + 50)
+        self.setMinimumSize(190, 2 * ROW + 74)
         self.setAccessibleName("budgets and tokens")
 
     def show_growth(self, growth: Growth | None) -> None:
@@ -45,8 +48,8 @@ class GrowthBars(QWidget):
             return f"barrier: the loss is multiplied by {growth.gamma:.3g}, which grows as the cells near their limit"
         node = min(max(int((x - 4) / max(self.width() - 8, 1) * growth.nodes), 0), growth.nodes - 1)
         return (
-            f"node {node}: {growth.tokens[node]} tokens, gain per token {growth.cgpt[node]:.3g}\n"
-            f"{growth.pool} tokens in the pool; the greener a column, the more its tokens earn"
+            f"node {node + 1}: {growth.tokens[node]} tokens, gain per token {growth.cgpt[node]:.3g}\n"
+            f"{growth.pool} tokens in the pool; gain per token: a moving average of what its commits have saved"
         )
 
     def mouseMoveEvent(self, a0: QMouseEvent | None) -> None:
@@ -71,21 +74,29 @@ class GrowthBars(QWidget):
         self._bar(painter, 0, "cells", share, f"{growth.struct} / {growth.limit}", palette.ACCENT)
         gamma = max(math.log(max(growth.gamma, 1e-9)), 0) / math.log(GAMMA_TOP)
         self._bar(painter, 1, "gamma", min(gamma, 1), f"{growth.gamma:.3g}", palette.BLUE)
-        top = 2 * ROW + 2
-        painter.setPen(QColor(palette.MUTED))
-        words = f"tokens per node · pool {growth.pool}"
-        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 8)
-        painter.drawText(QRectF(4, top, self.width() - 8, 16), Qt.AlignmentFlag.AlignVCenter, words)
-        top += 18
-        room, width = self.height() - top - 3, (self.width() - 8) / max(growth.nodes, 1)
+        top = 2 * ROW + 1
+        room = (self.height() - top) / 2
         most = max(int(growth.tokens.max(initial=0)), 1)
+        tokens = growth.tokens / most
+        self._columns(painter, QRectF(0, top, self.width(), room), f"tokens · pool {growth.pool}", tokens, COLUMN)
         best = max(float(np.abs(growth.cgpt).max(initial=0)), 1e-12)
-        for node, (tokens, gain) in enumerate(zip(growth.tokens, growth.cgpt, strict=True)):
-            height = room * float(tokens) / most
-            earns = math.sqrt(max(float(gain), 0) / best)
-            colour = QColor.fromHsvF(0.38, 0.15 + 0.6 * earns, 0.40 + 0.45 * earns)
-            column = QRectF(4 + node * width, top + room - height, max(width - 1, 1), max(height, 1))
-            painter.fillRect(column, colour)
+        gain = growth.cgpt / best
+        below = QRectF(0, top + room, self.width(), room)
+        words = f"gain per token · best {growth.cgpt.max(initial=0):.2g}"
+        self._columns(painter, below, words, np.maximum(gain, 0), palette.GREEN)
+        self._columns(painter, below, "", np.maximum(-gain, 0), palette.RED)
+
+    @staticmethod
+    def _columns(painter: QPainter, area: QRectF, words: str, shares: NDArray[np.floating], colour: str) -> None:
+        """A column for each node, all in one call; none where the share is 0."""
+        painter.setPen(QColor(palette.MUTED))
+        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(area.width()) - 8)
+        painter.drawText(QRectF(4, area.top(), area.width() - 8, NAMED), Qt.AlignmentFlag.AlignVCenter, words)
+        room, width = max(area.height() - NAMED - 3, 1), (area.width() - 8) / max(len(shares), 1)
+        some = np.flatnonzero(shares > 0)
+        high = np.maximum(room * shares[some], 1)
+        wide = np.full(len(some), max(width - 1, 1))
+        fill_boxes(painter, np.stack([4 + some * width, area.bottom() - 3 - high, wide, high], 1), QColor(colour))
 
     def _bar(self, painter: QPainter, row: int, name: str, share: float, told: str, colour: str) -> None:
         y = row * ROW + 3

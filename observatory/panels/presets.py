@@ -39,7 +39,7 @@ class PresetsPanel(QWidget):
         self.about.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.about.setStyleSheet(f"color: {palette.MUTED};")
         button = QPushButton(icon("open"), "Open file…")
-        button.setToolTip("Open a preset file, or drop one onto the window")
+        button.setToolTip("Open a preset (.toml) or a stream of your own (.csv, .npz), or drop one onto the window")
         button.clicked.connect(self.open_asked)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)

@@ -15,6 +15,7 @@ from engine.preset import Preset
 from engine.session import Session
 from observatory.canvas.offscreen import OffscreenError, OffscreenEye, OffscreenMosaic, OffscreenVolume
 from observatory.recording.encoder import VideoWriter
+from observatory.recording.graph_eye import GraphEye
 from observatory.recording.hud import Hud, strip_height
 from observatory.recording.sidecar import Origin, RecordingError
 from observatory.view import settings_for
@@ -22,15 +23,16 @@ from observatory.volume_view import TURN, Show, VolumeSettings
 
 Progress = Callable[[int, int], None]
 
-View = Show | Literal["mosaic"]
-VIEWS: tuple[View, ...] = (*get_args(Show), "mosaic")
-"""What a video can show; all but the mosaic need a network that is a volume."""
+View = Show | Literal["graph", "mosaic"]
+VIEWS: tuple[View, ...] = (*get_args(Show), "graph", "mosaic")
+"""What a video can show; a graph needs a network that grows, all others but the mosaic one that is a volume."""
+Eye = OffscreenEye | GraphEye
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """How a network is filmed: one of `VIEWS` (None: light for a volume, else the mosaic), with slices through the
-    volume or not, turning by so many degrees a second."""
+    """How a network is filmed: one of `VIEWS` (None: light for a volume, the graph of one that grows, else the mosaic),
+    with slices through the volume or not, turning by so many degrees a second."""
 
     view: View | None = None
     slices: bool = False
@@ -41,17 +43,23 @@ class ViewError(ValueError):
     """This network cannot be filmed in that way; the message says why."""
 
 
-def eye_for(frame: Frame, network: str, fps: int, shot: Shot) -> OffscreenEye:
+def eye_for(frame: Frame, network: str, fps: int, shot: Shot) -> Eye:
     """What draws pictures of frames like this one, of a network of that kind, at `fps`.
 
     Raises ViewError for a view that these frames do not have and OffscreenError where nothing can be drawn.
     """
     settings = settings_for(network)
-    view: View = shot.view or ("light" if frame.layout.volume else "mosaic")
+    grows = frame.growth is not None
+    view: View = shot.view or ("light" if frame.layout.volume else "graph" if grows else "mosaic")
     if view == "mosaic":
         return OffscreenMosaic(settings)
+    if view == "graph" and grows:
+        return GraphEye(settings)
+    if view == "graph":
+        raise ViewError(f"{frame.preset} does not grow, so there is no graph to show")
     if not frame.layout.volume:
-        raise ViewError(f"{frame.preset} is no volume: it can be shown as the mosaic only, not as {view}")
+        only = "as its graph or the mosaic" if grows else "as the mosaic"
+        raise ViewError(f"{frame.preset} is no volume: it can be shown {only} only, not as {view}")
     if view == "density" and frame.density is None:
         raise ViewError(f"{frame.preset} does not count the synapses of its voxels, so there is no density to show")
     return OffscreenVolume(settings, VolumeSettings(show=view, slices=shot.slices), turn=shot.turn / fps)

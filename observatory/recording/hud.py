@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QImage, QPainter
 
 from engine.frame import Frame
@@ -33,11 +33,16 @@ def strip_height(size: tuple[int, int]) -> int:
     return max(2, min(round(size[1] * 0.125 / 2) * 2, 132))
 
 
+def drawing_application() -> QCoreApplication:
+    """What fonts need: the application that there is, or an offscreen one, to be kept as long as one draws."""
+    return QGuiApplication.instance() or QGuiApplication([sys.argv[0], "-platform", "offscreen"])
+
+
 class Hud:
     """Paints the strip for one preset at one size. Makes an offscreen QGuiApplication when there is none."""
 
     def __init__(self, title: str, width: int, height: int) -> None:
-        self._app = QGuiApplication.instance() or QGuiApplication([sys.argv[0], "-platform", "offscreen"])
+        self._app = drawing_application()
         self._title = title
         self._image = QImage(width, height, QImage.Format.Format_RGB32)
         self._unit = height / 90
@@ -164,7 +169,7 @@ def _figures(frame: Frame) -> list[tuple[str, str]]:
             ("cells and taps", f"{growth.struct} / {growth.limit}"),
             ("gamma", f"{growth.gamma:.3g}"),
             ("decisions", str(growth.decided)),
-            ("loss", f"{float(growth.loss.mean()):.3g}"),
+            ("loss", f"{growth.mean_loss:.3g}"),
         ]
         return figures if growth.edge_f1 is None else [*figures, ("edge F1", f"{growth.edge_f1:.2f}")]
     metrics, scene, links = frame.metrics, frame.scene, frame.links

@@ -10,9 +10,9 @@ import numpy as np
 from engine.frame import Frame
 from engine.history import History, Replay
 from engine.preset import PresetError, load_preset
-from observatory.canvas.offscreen import OffscreenError, OffscreenEye
+from observatory.canvas.offscreen import OffscreenError
 from observatory.recording.encoder import VideoWriter
-from observatory.recording.headless import Progress, Shot, eye_for
+from observatory.recording.headless import Eye, Progress, Shot, eye_for
 from observatory.recording.hud import Hud, strip_height
 from observatory.recording.sidecar import Origin, RecordingError
 
@@ -57,22 +57,23 @@ def record_history(
 
 
 class _Eyes:
-    """What draws a frame: another one where a volume follows a network that is none."""
+    """What draws a frame: another one where a volume follows a network that is none, or a growing one."""
 
     def __init__(self, network: str, fps: int) -> None:
         self._network, self._fps = network, fps
-        self._eye: OffscreenEye | None = None
-        self._volume = False
+        self._eye: Eye | None = None
+        self._kind = False, False
 
-    def of(self, frame: Frame) -> OffscreenEye:
+    def of(self, frame: Frame) -> Eye:
         """The one for this frame; raises RecordingError where nothing can be drawn."""
-        if self._eye is None or self._volume != frame.layout.volume:
+        kind = frame.layout.volume, frame.growth is not None
+        if self._eye is None or self._kind != kind:
             self._close()
             try:
                 self._eye = eye_for(frame, self._network, self._fps, Shot())
             except OffscreenError as error:
                 raise RecordingError(str(error)) from error
-            self._volume = frame.layout.volume
+            self._kind = kind
         return self._eye
 
     def _close(self) -> None:

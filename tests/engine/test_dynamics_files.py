@@ -86,3 +86,11 @@ def _refused(path: Path, complaint: str) -> None:
     assert complaint in str(refused.value)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_columns_keep_the_names_they_have(tmp_path: Path) -> None:
+    rows = [",".join(map(str, (i, *row))) for i, row in enumerate(STATES)]
+    for head, names in (("Time,North,South,East", ("North", "South", "East")),
+                        ("t,a,a,b", ("x[1]", "x[2]", "x[3]")), ("t,a,,b", ("x[1]", "x[2]", "x[3]"))):  # fmt: skip
+        (tmp_path / "own.csv").write_text("\n".join([head, *rows]))
+        assert make_stream(str(tmp_path / "own.csv")).names == names

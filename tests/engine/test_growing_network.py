@@ -144,3 +144,28 @@ def test_shipped_presets_say_what_they_need(name: str) -> None:
     preset = load_preset(name)
     assert preset.growth is not None
     assert preset.growth.stream in ("lorenz96", "fhn", "heat", "doublewell", "black-hole")
+
+
+def test_what_was_probed_and_left_cold_is_told_as_warm() -> None:
+    session = Session(small())
+    graph = run(session, 40).graph
+    growth = session.frame().growth
+    assert growth is not None
+    warm, wiring = growth.warm, growth.wiring
+    assert warm is not None
+    assert wiring is not None
+    assert 0 < len(warm.rows) <= 6 * graph.states
+    assert (warm.snr > 0).all()
+    there = {
+        (int(row), int(wiring.kinds[column]), *map(int, wiring.sources[column]), float(wiring.knots[column]))
+        for row, column in growth.cells
+    }
+    regions = zip(warm.rows, warm.kinds, warm.sources, warm.knots, strict=True)
+    probed = {(int(row), int(kind), *map(int, sources), float(knot)) for row, kind, sources, knot in regions}
+    assert there
+    assert not there & probed
+    session.apply(Reset())
+    again = session.frame().growth
+    assert again is not None
+    assert again.warm is not None
+    assert len(again.warm.rows) == 0

@@ -19,7 +19,8 @@ from engine.session import Session
 from engine.thread import EngineThread
 from observatory.app import make_application
 from observatory.docks import FOREIGN_TO_GROWTH
-from observatory.panels.graph import GraphView, node_values
+from observatory.panels.graph import GraphView
+from observatory.panels.graph_picture import node_values
 from observatory.panels.graph_places import Places
 from observatory.panels.growth import GrowthPanel, evidence, found
 from observatory.recording.hud import Hud, _figures
@@ -85,9 +86,9 @@ def test_an_edge_under_the_pointer_tells_its_numbers(graph: GraphView, frame: Fr
     assert growth is not None
     points = graph.points(graph.rect().toRectF())
     tips = [graph.tip_at(QPointF(*points[list(edge)].mean(0))) for edge in growth.edges]
-    assert any(f"{reader} reads {read}" in tip for (reader, read), tip in zip(growth.edges, tips, strict=True))
-    assert "node 0: reads" in graph.tip_at(QPointF(*points[0]))
-    graph.places.points[:] = 0.5
+    assert any(f"{reader + 1} reads {read + 1}:" in tip for (reader, read), tip in zip(growth.edges, tips, strict=True))
+    assert "node 1: reads" in graph.tip_at(QPointF(*points[0]))
+    graph.picture.places.points[:] = 0.5
     assert graph.tip_at(QPointF(3, 3)) == ""
 
 
@@ -101,7 +102,7 @@ def test_nodes_have_the_channels_colours(graph: GraphView, frame: Frame) -> None
         assert node_values(shown)[7, channel] == pytest.approx(0.9 / np.sqrt(2))
         graph.show_frame(shown)
         picture = graph.capture(SIZE).astype(int)
-        graph._exposure.forget()
+        graph.picture._exposure.forget()
         point = graph.points(graph.rect().toRectF())[7]
         x, y = point.round().astype(int)
         spot = picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).mean(0)

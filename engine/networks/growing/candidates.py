@@ -180,9 +180,11 @@ def words_of_cell(graph: Graph, row: int, column: int, labels: tuple[str, ...] =
 
 
 def name_of(graph: Graph, number: int, labels: tuple[str, ...] = ()) -> str:
-    """Of a state number, nodes counted from 1."""
+    """Of a state number, nodes counted from 1; `labels` are those of all numbers, or of a node's features."""
     if number >= graph.states:
         return f"pool {number - graph.states + 1}"
+    if len(labels) == graph.states:
+        return labels[number]
     node, feature = divmod(number, graph.features)
     label = labels[feature] if feature < len(labels) else f"x{feature + 1}" if graph.features > 1 else "x"
     return f"{label}[{node + 1}]"

@@ -21,6 +21,7 @@ from engine.networks.growing.modules import SuperGraph
 from engine.networks.growing.planner import Planner
 from engine.networks.growing.report import Growth, report
 from engine.networks.growing.settings import GrowthSettings
+from engine.networks.growing.wiring import Wiring
 from engine.tiles import Tiles
 from kernels import SUMS
 
@@ -77,7 +78,7 @@ class GrowingNetwork:
         graph = Graph(self.stream.nodes, self.stream.features, seed=seed, **self._made)
         self.graph, self.modules = graph, SuperGraph(graph)
         self.learner = Learner(graph, seed)
-        self.planner = Planner(self.learner, seed, self.stream.labels)
+        self.planner = Planner(self.learner, seed, self.stream.names)
         graph.measure(self.stream.states[: self._listened])
         scaled = graph.scaled(self.stream.states)
         self._scaled = scaled
@@ -138,7 +139,7 @@ class GrowingNetwork:
 
     def growth(self) -> Growth:
         """Edges, heat, budgets and decisions."""
-        return report(self.planner, self.stream.truth.adjacency)
+        return report(self.planner, self.stream.truth.adjacency, Wiring.of(self.graph, self.stream))
 
     def _laid_out(self, values: Array) -> Array:
         by_feature = values.reshape(self.stream.nodes, self.stream.features).T / SHOWN

@@ -41,6 +41,8 @@ class Planner:
         self.rng = np.random.default_rng((seed, 33))
         settings = self.graph.settings
         self.tokens = Tokens(self.graph.nodes, settings.cells + settings.taps)
+        self.warm: dict[int, list[candidates.Candidate]] = {}
+        """Of each node what its last probe looked at and left Cold."""
         self._open: list[tuple[int, Probed]] = []
         self._threads = ThreadpoolController()
         self.fading = Fading(self.graph)
@@ -91,7 +93,8 @@ class Planner:
     def grow(self, nodes: NDArray[np.int64]) -> None:
         """Probe these nodes, and commit what pays."""
         with self._alone():
-            wanted = self.probe.probe(self.probe.shortlist(int(node) for node in nodes))
+            shortlists = self.probe.shortlist(int(node) for node in nodes)
+            wanted = self.probe.probe(shortlists)
         used = self.cells_of_nodes()
         self.tokens.deposit(used)
         need = np.zeros(self.graph.nodes, np.int64)
@@ -112,6 +115,8 @@ class Planner:
             used[node] += cells
             self._note(found, cells)
         start.give(committed)
+        grown = {found.candidate for found in committed}
+        self.warm.update({node: [c for c in mine if c not in grown] for node, mine in shortlists.items()})
 
     def _note(self, found: Probed, cells: int) -> None:
         c = found.candidate

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.dynamics.scores import edge_f1
 from engine.networks.growing.core import Heat
 from engine.networks.growing.ledger import Commit
+from engine.networks.growing.wiring import Regions, Wiring
 from kernels.sparse import CONSTANT, PRODUCT
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Growth:
     """(nodes,): moving-average gain per token."""
     loss: NDArray[np.float32]
     """(nodes,): moving average of half the mean square scaled error; 0.5 is an identity's."""
+    mean_loss: float
+    """Over all numbers."""
     spectrum: NDArray[np.float32]
     """Quantiles of the values, in order."""
     decisions: tuple[Commit, ...]
@@ -70,15 +74,12 @@ class Growth:
     """Rank correlation of predicted and realised gains."""
     truth: NDArray[np.bool_] | None = None
     """(nodes, nodes): whom each node really reads, where that is known."""
-
-    @property
-    def edge_f1(self) -> float | None:
-        """How well the edges agree with the true ones."""
-        if self.truth is None:
-            return None
-        true = self.truth & ~np.eye(self.nodes, dtype=bool)
-        hits = int(true[self.edges[:, 0], self.edges[:, 1]].sum())
-        return 2 * hits / max(len(self.edges) + int(true.sum()), 1)
+    wiring: Wiring | None = None
+    """What the columns of the cells are made of."""
+    warm: Regions | None = None
+    """What the last probe of each node looked at and left Cold."""
+    edge_f1: float | None = None
+    """How well the edges agree with the true ones, where these are known."""
 
 
 def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -100,7 +101,7 @@ def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8]
     return heat.astype(np.uint8), born[places]
 
 
-def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
+def report(planner: Planner, truth: NDArray[np.bool_] | None = None, wiring: Wiring | None = None) -> Growth:
     """Copied out of a running graph."""
     graph, learner = planner.graph, planner.learner
     strength = graph.adjacency()
@@ -131,9 +132,13 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None) -> Growth:
         pool=planner.tokens.pool,
         cgpt=planner.tokens.cgpt.astype(np.float32),
         loss=learner.loss.reshape(graph.nodes, -1).mean(1).astype(np.float32),
+        mean_loss=float(learner.loss.mean()),
         spectrum=np.quantile(k.W_vals, levels).astype(np.float32) if k.struct else np.zeros(QUANTILES, np.float32),
         decisions=planner.ledger.tail(DECISIONS),
         decided=planner.ledger.count,
         foresight=planner.ledger.foresight(),
         truth=truth,
+        edge_f1=None if truth is None else edge_f1(strength > 0, truth),
+        wiring=wiring,
+        warm=Regions.of(c for mine in planner.warm.values() for c in mine),
     )

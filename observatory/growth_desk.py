@@ -1,0 +1,58 @@
+"""The docks of a growing graph, kept in step with the picture of it in the middle of the window."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QObject
+from PyQt6.QtWidgets import QWidget
+
+from engine.frame import Frame
+from engine.preset import Preset
+from observatory.docks import FOREIGN_TO_GROWTH, Docks
+from observatory.panels.cores import CoresPanel
+from observatory.panels.equations import EquationsPanel
+from observatory.panels.graph import GraphView
+from observatory.panels.growth import GrowthPanel
+
+
+class GrowthDesk(QObject):
+    """Offers its panels for a growing graph, takes away what makes no sense for one, and follows the chosen node."""
+
+    def __init__(self, graph: GraphView, parent: QObject):
+        super().__init__(parent)
+        self._graph = graph
+        self._docks: Docks | None = None
+        self.growth, self.cores, self.equations = GrowthPanel(), CoresPanel(), EquationsPanel()
+        graph.chosen.connect(self.choose)
+        self.cores.view.chosen.connect(self.choose)
+
+    @property
+    def panels(self) -> dict[str, QWidget]:
+        """By the titles of their docks."""
+        return {"Equations": self.equations, "Growth": self.growth, "Cores": self.cores}
+
+    def attach(self, docks: Docks) -> None:
+        """Where the panels are."""
+        self._docks = docks
+
+    def offer(self, preset: Preset) -> None:
+        """Have the docks for a growing graph, and for no other network."""
+        assert self._docks is not None
+        grows = preset.growth is not None
+        for title in self.panels:
+            self._docks.offer(title, grows)
+        self._docks.withhold(FOREIGN_TO_GROWTH if grows else ())
+        self._docks.share_right(grows)
+        self.choose(None)
+
+    def redraw(self, frame: Frame) -> None:
+        """Show a frame in what can be seen."""
+        assert self._docks is not None
+        for title, panel in (("Growth", self.growth), ("Cores", self.cores), ("Equations", self.equations)):
+            if self._docks.visible(title):
+                panel.redraw(frame)
+
+    def choose(self, node: int | None) -> None:
+        """Show this node everywhere."""
+        self._graph.choose(node)
+        self.cores.choose(node)
+        self.equations.choose(node)
