@@ -10,6 +10,7 @@ from engine.preset import Preset
 from observatory.docks import FOREIGN_TO_GROWTH, Docks
 from observatory.panels.cores import CoresPanel
 from observatory.panels.equations import EquationsPanel
+from observatory.panels.foresight import ForesightPanel
 from observatory.panels.graph import GraphView
 from observatory.panels.growth import GrowthPanel
 
@@ -22,13 +23,16 @@ class GrowthDesk(QObject):
         self._graph = graph
         self._docks: Docks | None = None
         self.growth, self.cores, self.equations = GrowthPanel(), CoresPanel(), EquationsPanel()
+        self.foresight = ForesightPanel()
         graph.chosen.connect(self.choose)
         self.cores.view.chosen.connect(self.choose)
 
     @property
     def panels(self) -> dict[str, QWidget]:
         """By the titles of their docks."""
-        return {"Equations": self.equations, "Growth": self.growth, "Cores": self.cores}
+        return {
+            "Equations": self.equations, "Growth": self.growth, "Cores": self.cores, "Foresight": self.foresight,
+        }  # fmt: skip
 
     def attach(self, docks: Docks) -> None:
         """Where the panels are."""
@@ -47,9 +51,12 @@ class GrowthDesk(QObject):
     def redraw(self, frame: Frame) -> None:
         """Show a frame in what can be seen."""
         assert self._docks is not None
-        for title, panel in (("Growth", self.growth), ("Cores", self.cores), ("Equations", self.equations)):
+        for title, redraw in (
+            ("Growth", self.growth.redraw), ("Cores", self.cores.redraw), ("Equations", self.equations.redraw),
+            ("Foresight", self.foresight.redraw),
+        ):  # fmt: skip
             if self._docks.visible(title):
-                panel.redraw(frame)
+                redraw(frame)
 
     def choose(self, node: int | None) -> None:
         """Show this node everywhere."""

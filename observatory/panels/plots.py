@@ -51,13 +51,15 @@ def raised(exponent: float) -> str:
     return "10" + str(round(exponent)).translate(_SUPERSCRIPT)
 
 
-def quiet_plot(title: str | None, log_values: bool = False, axis: pg.AxisItem | None = None) -> pg.PlotWidget:
+def quiet_plot(
+    title: str | None, log_values: bool = False, axis: pg.AxisItem | None = None, bottom: pg.AxisItem | None = None
+) -> pg.PlotWidget:
     """A plot without menus or mouse panning, which repaints when its viewport is told to.
 
-    `log_values` says that the data are logarithms to base ten; `axis` is a left axis of the caller's own.
+    `log_values` says that the data are logarithms to base ten; `axis` and `bottom` are axes of the caller's own.
     """
     left = axis or (DecadeAxis if log_values else ShortAxis)("left")
-    axes = {"left": left, "bottom": ShortAxis("bottom")}
+    axes = {"left": left, "bottom": bottom or ShortAxis("bottom")}
     plot = pg.PlotWidget(background=palette.BASE, enableMenu=False, axisItems=axes)
     plot.setMinimumSize(90, 60)
     # Otherwise each plot makes Qt compose the whole window, canvas included, at once and for itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -70,11 +71,17 @@ class Ledger:
         return tuple(self._kept)
 
     def foresight(self) -> float | None:
-        """Rank correlation (Spearman) of predicted and realised gains; None with fewer than 8 of them."""
-        pairs = np.array([(d.predicted, d.realised) for d in self._kept if d.realised is not None and d.predicted > 0])
-        if len(pairs) < 8:
-            return None
-        ranks = [column.argsort().argsort().astype(float) for column in pairs.T]
-        if min(rank.std() for rank in ranks) == 0:
-            return None
-        return float(np.corrcoef(*ranks)[0, 1])
+        """Rank correlation of predicted and realised gains; None with fewer than 8 of them."""
+        return rank_correlation(
+            [(d.predicted, d.realised) for d in self._kept if d.realised is not None and d.predicted > 0]
+        )
+
+
+def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Spearman's, of at least 8 pairs that are not all alike, else None."""
+    if len(pairs) < 8:
+        return None
+    ranks = [column.argsort().argsort().astype(float) for column in np.array(pairs).T]
+    if min(rank.std() for rank in ranks) == 0:
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])
