@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.dynamics.scores import edge_f1
 from engine.networks.growing.core import Heat
 from engine.networks.growing.ledger import Commit
+from engine.networks.growing.outlook import OutcomeView, TransientView
 from engine.networks.growing.wiring import Regions, Wiring
 from kernels.sparse import CONSTANT, PRODUCT
 
@@ -80,6 +81,13 @@ class Growth:
     """What the last probe of each node looked at and left Cold."""
     edge_f1: float | None = None
     """How well the edges agree with the true ones, where these are known."""
+    outcomes: OutcomeView | None = None
+    """Of one number, the one that is watched."""
+    components: NDArray[np.int32] | None = None
+    """(nodes,): of each node's distribution head; 0 is Cold."""
+    novelty: NDArray[np.float32] | None = None
+    """(nodes,): standard deviations by which the energy of a node's residuals lies above what is usual."""
+    transients: TransientView | None = None
 
 
 def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
