@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.dynamics import Stream, make_stream
-from engine.networks.growing.novelty import Novelty, distance
+from engine.networks.growing.novelty import distance
 from engine.networks.growing.prototypes import RADIUS, Prototype, PrototypeCache
-from engine.networks.growing.transient import TransientModule
+from engine.networks.growing.trouble import Troubles
 
 Array = NDArray[np.float64]
 TITLE = "Passage: a trouble that comes back"
@@ -23,8 +24,6 @@ QUESTION = (
 WAYS = ("cache", "no cache (control)", "wrong prototype (control)", "frozen (control)")
 WARM = 400
 """Quiet ticks that the springs are learned from; then they stay."""
-ONSET = 20
-"""Ticks of trouble after which its signature is told."""
 TROUBLE, ASTRAY = 4.0, 0.25
 """See `run`."""
 WIND = 0.3
@@ -89,39 +88,35 @@ def run(way: str, noise: float, seed: int) -> list[dict[str, Any]]:
 def followed(stream: Stream, way: str) -> tuple[Array, Array, dict[int, str]]:
     """Errors of the way and of the frozen model, both (T - 1,), and what each passage's module began with."""
     states, scale = stream.states, stream.scale[1:].mean(0)
-    heavy, light = states[:, 0, :2], states[:, 1:]
-    springs, novelty, cache = Springs(light), Novelty(), PrototypeCache()
-    module: TransientModule | None = None
-    signature = np.zeros(5)
-    errors, frozen = np.zeros(len(states) - 1), np.zeros(len(states) - 1)
+    springs = Springs(states[:, 1:])
     began: dict[int, str] = {}
-    names: dict[int, str] = {}
-    for tick in range(len(states) - 1):
-        residuals = (light[tick + 1] - springs.predict(light[tick])) / scale
-        seen = (heavy[tick] - light[tick, :, :2]) / REACH
-        left = residuals - module.predict(seen) if module is not None else residuals
+    names: dict[Prototype | None, str] = {None: "nascent"}
+    errors, frozen = np.zeros(len(states) - 1), np.zeros(len(states) - 1)
+    tick = 0
+
+    def choose(cache: PrototypeCache, signature: Array) -> Prototype | None:
+        what = _name(stream, tick)
+        chosen = _chosen(way, cache, signature, what.isdigit())
+        if what.isdigit():
+            began[int(what)] = names[chosen]
+        return chosen
+
+    troubles = Troubles(states.shape[1] - 1, scale.size, _from_the_heavy, (0,), modules=1, choose=choose)
+    for tick, (now, later) in enumerate(pairwise(states)):
+        residuals = (later[1:] - springs.predict(now[1:])) / scale
+        left = residuals - troubles.correct(now)
         errors[tick], frozen[tick] = np.sqrt(np.square(left).mean()), np.sqrt(np.square(residuals).mean())
-        if module is not None:
-            module.learn(seen, residuals)
-        novelty.observe(residuals, light[tick] / scale)
-        if way == WAYS[3]:
-            continue
-        if module is None and novelty.troubled and novelty.ticks == ONSET:
-            signature = novelty.signature
-            module = TransientModule(2, scale.size)
-            what = _name(stream, tick)
-            chosen = _chosen(way, cache, signature, what.isdigit())
-            if chosen is not None:
-                module.adopt(chosen.template)
-            if what.isdigit():
-                began[int(what)] = "nascent" if chosen is None else names[id(chosen)]
-        elif module is not None and not novelty.troubled:
-            cache.keep(signature, module.template)
-            kept = cache.nearest(signature)
-            if kept is not None:
-                names[id(kept)] = "passage" if _name(stream, tick).isdigit() else "wind"
-            module = None
+        troubles.observe(now, residuals, now[1:] / scale, learn=way != WAYS[3])
+        if troubles.kept is not None:
+            names[troubles.kept] = "passage" if _name(stream, tick).isdigit() else "wind"
+            troubles.kept = None
     return errors, frozen, began
+
+
+def _from_the_heavy(state: Array, source: int) -> Array:
+    """Where it is as seen by the light bodies, (bodies, 2)."""
+    found: Array = (state[source, :2] - state[1:, :2]) / REACH
+    return found
 
 
 def _chosen(way: str, cache: PrototypeCache, signature: Array, passes: bool) -> Prototype | None:

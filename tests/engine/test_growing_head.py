@@ -57,7 +57,7 @@ def test_two_wells_are_told_as_well_as_by_the_true_density(wells):
     for density, *columns, head in wells:
         now, predicted, later = (column[TRAINED:] for column in columns)
         cold = DistributionHead(1)
-        cold._settle(columns[0][:TRAINED], columns[2][:TRAINED] - columns[1][:TRAINED])
+        list(cold._settle(columns[0][:TRAINED], columns[2][:TRAINED] - columns[1][:TRAINED], 1))
         best = nll(density.log_density(now[:, 0], later[:, 0]))
         told = nll(head.log_density(now, predicted, later))
         point = nll(cold.log_density(now, predicted, later))

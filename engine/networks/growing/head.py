@@ -13,6 +13,7 @@ the negative log likelihood of outcomes that it was not fitted to improves by tw
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ HELD_OUT = 0.25
 """Share of the outcomes, the newest, that components are judged by."""
 STEPS = 250
 """Iterations of a fit."""
+PIECE = 20
+"""Iterations in one go, where a check is done in pieces."""
 FLOOR = 1e-3
 """Least standard deviation of a component, in those of the residuals."""
 MORE = 1.5
@@ -90,43 +93,55 @@ class DistributionHead:
 
         Existing components are fitted anew first, without those held out; with them once it stays at that number.
         """
+        pieces = self.checking(inputs, predicted, outcomes, len(inputs), piece=STEPS)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as done:
+                found: Decision = done.value
+                return found
+
+    def checking(
+        self, inputs: Array, predicted: Array, outcomes: Array, heard: int, *, piece: int = PIECE
+    ) -> Generator[None, None, Decision]:
+        """The same check, in pieces of `piece` iterations. `heard`: outcomes there were so far, not only these."""
         residuals = outcomes - predicted
         first = int(len(inputs) * (1 - HELD_OUT))
         fit, held = slice(0, first), slice(first, None)
-        nothing = Decision("", Ambiguity(0.0, 0.0, False), 1.0, 0.0, 0.0, False)
         if len(inputs) < LEAST:
-            return nothing
+            return Decision("", Ambiguity(0.0, 0.0, False), 1.0, 0.0, 0.0, False)
         if self.components == 0:
             self._scale = np.maximum(np.sqrt(np.square(residuals[fit]).mean(0)), 1e-12)
             self._basis = _basis(inputs[fit])
         else:
-            self._theta = self._fitted(self._theta, inputs[fit], residuals[fit])
+            self._theta = yield from self._fitted(self._theta, inputs[fit], residuals[fit], piece)
         seen = ambiguity(inputs, residuals, np.maximum(outcomes.std(0), 1e-12))
         p_value = min(_uniform(level) for level in self.levels(inputs[held], predicted[held], outcomes[held]).T)
         self._misfits = self._misfits + 1 if p_value < MISFIT and seen.spread > LEAST_SPREAD else 0
         why = "calibration" if self._misfits >= PATIENCE else ""
         if seen.beyond_chance:
             why = "two modes"
-        if not why or self.components >= self.limit or len(inputs) < self._again:
-            self._settle(inputs, residuals)
+        if not why or self.components >= self.limit or heard < self._again:
+            yield from self._settle(inputs, residuals, piece)
             return Decision(why, seen, p_value, 0.0, 0.0, False)
+        yield
         before = self.log_density(inputs[held], predicted[held], outcomes[held])
         kept = self._theta
-        self._theta = self._grown(inputs[fit], residuals[fit])
+        self._theta = yield from self._grown(inputs[fit], residuals[fit], piece)
         gains = self.log_density(inputs[held], predicted[held], outcomes[held]) - before
         gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
         grew = gain > 2 * error
         if not grew:
-            self._theta, self._again = kept, int(MORE * len(inputs))
-            self._settle(inputs, residuals)
+            self._theta, self._again = kept, int(MORE * heard)
+            yield from self._settle(inputs, residuals, piece)
         return Decision(why, seen, p_value, gain, error, grew)
 
-    def _settle(self, inputs: Array, residuals: Array) -> None:
+    def _settle(self, inputs: Array, residuals: Array, piece: int) -> Generator[None]:
         """Fit to all outcomes, once nothing has to be held out any more."""
         if self.components == 0:
             self._scale = np.maximum(np.sqrt(np.square(residuals).mean(0)), 1e-12)
         else:
-            self._theta = self._fitted(self._theta, inputs, residuals)
+            self._theta = yield from self._fitted(self._theta, inputs, residuals, piece)
 
     def log_density(self, inputs: Array, predicted: Array, outcomes: Array) -> Array:
         """log p(outcome | input), (N,)."""
@@ -134,6 +149,13 @@ class DistributionHead:
         z = ((outcomes - predicted)[:, None] - mean) / deviation
         each = np.log(share) - (0.5 * z**2 + np.log(deviation) + 0.5 * np.log(2 * np.pi)).sum(2)
         return _log_sum(each)
+
+    def log_densities(self, inputs: Array, predicted: Array, outcomes: Array) -> Array:
+        """log p(number | input) of each number of the outcome by itself, (N, d)."""
+        share, mean, deviation = self._parts(inputs)
+        z = ((outcomes - predicted)[:, None] - mean) / deviation
+        each = np.log(share)[:, :, None] - 0.5 * z**2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
+        return _log_sum(each.transpose(0, 2, 1))
 
     def levels(self, inputs: Array, predicted: Array, outcomes: Array) -> Array:
         """P(number <= what came | input) of each number of the outcome by itself, (N, d)."""
@@ -167,11 +189,12 @@ class DistributionHead:
         share, mean, deviation = _mixture(self._theta, self._basis(inputs))
         return share, mean * self._scale, deviation * self._scale
 
-    def _grown(self, inputs: Array, residuals: Array) -> Array:
+    def _grown(self, inputs: Array, residuals: Array, piece: int) -> Generator[None, None, Array]:
         """With one component more: each in turn is split in two along its deviation, and the best fit is taken."""
         assert self._basis is not None
         if self.components == 0:
-            return self._fitted(np.zeros((1, 1 + 2 * self._d, 1 + 6 * inputs.shape[1])), inputs, residuals)
+            start = np.zeros((1, 1 + 2 * self._d, 1 + 6 * inputs.shape[1]))
+            return (yield from self._fitted(start, inputs, residuals, piece))
         fits = []
         for parent in range(self.components):
             for j in range(self._d):
@@ -181,11 +204,13 @@ class DistributionHead:
                 start[parent, 1 + j, 0] -= step
                 start[-1, 1 + j, 0] += step
                 start[[parent, -1], 0, 0] -= np.log(2)
-                theta = self._fitted(start, inputs, residuals)
+                theta = yield from self._fitted(start, inputs, residuals, piece)
                 fits.append((_loss(theta, self._basis(inputs), residuals / self._scale)[0], theta))
         return min(fits, key=lambda fit: fit[0])[1]
 
-    def _fitted(self, theta: Array, inputs: Array, residuals: Array) -> Array:
+    def _fitted(
+        self, theta: Array, inputs: Array, residuals: Array, piece: int
+    ) -> Generator[None, None, Array]:  # fmt: skip
         """Parameters (C, 1 + 2 d, F) of the largest likelihood near by."""
         from scipy.optimize import minimize
 
@@ -196,8 +221,14 @@ class DistributionHead:
             value, gradient = _loss(flat.reshape(theta.shape), phi, y)
             return value, gradient.reshape(-1)
 
-        found = minimize(loss, theta.reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "ftol": 1e-7})
-        return np.asarray(found.x, np.float64).reshape(theta.shape)
+        found = theta.reshape(-1)
+        for _ in range(STEPS // piece):
+            done = minimize(loss, found, jac=True, method="L-BFGS-B", options={"maxiter": piece, "ftol": 1e-7})
+            found = np.asarray(done.x, np.float64)
+            if done.success:
+                break
+            yield
+        return found.reshape(theta.shape)
 
 
 def _basis(inputs: Array) -> _Basis:

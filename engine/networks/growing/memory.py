@@ -68,6 +68,10 @@ class Memory:
         self._unbroken = 0
         self._broken[(self.count - 1) % len(self._broken)] = True
 
+    def shun(self) -> None:
+        """The last tick is not to be learned from."""
+        self._broken[(self.count - 1) % len(self._broken)] = True
+
     def measure(self) -> None:
         """Take the size of the differences now remembered as their unit, but that of the states."""
         used = self._used()

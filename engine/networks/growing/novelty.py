@@ -29,25 +29,27 @@ WEIGHTS = np.array([0.25, 0.25, 1.0, 1.0, 1.0])
 
 
 class Novelty:
-    """Watches one module."""
+    """Watches `modules` modules that go through the same trouble, if there is one. Arrays are (modules,)."""
 
-    def __init__(self) -> None:
-        self.troubled = False
-        self.level = 0.0
+    def __init__(self, modules: int = 1) -> None:
+        self.troubled = np.zeros(modules, bool)
+        self.level = np.zeros(modules)
         """Standard deviations above the usual."""
-        self.ticks = 0
+        self.ticks = np.zeros(modules, np.int64)
         """In the present state, troubled or quiet."""
-        self._seen = 0
-        self._usual, self._spread = 0.0, 1.0
+        self._seen = np.zeros(modules, np.int64)
+        self._usual, self._spread = np.zeros(modules), np.ones(modules)
         self._moments: Array | None = None
         self._means: tuple[Array, Array] | None = None
 
     def observe(self, residuals: Array, inputs: Array) -> None:
-        """One tick: residuals (n, d) and inputs (n, m)."""
-        gradients = residuals[:, :, None] * inputs[:, None]
-        energy = np.square(residuals).sum(1)
-        moments = np.array([energy.mean(), np.square(gradients).sum((1, 2)).mean(), np.square(energy).mean()])
-        means = residuals.mean(0), gradients.mean(0)
+        """One tick: residuals (n, d) and inputs (n, m), as many of the n samples for each module, in their order."""
+        modules = len(self.level)
+        r, x = (a.reshape(modules, -1, a.shape[-1]) for a in (residuals, inputs))
+        energy = np.square(r).sum(2)
+        steep = energy * np.square(x).sum(2)
+        moments = np.stack([energy.mean(1), steep.mean(1), np.square(energy).mean(1)])
+        means = r.mean(1), np.matmul(r.transpose(0, 2, 1), x) / r.shape[1]
         if self._moments is None or self._means is None:
             self._moments, self._means = moments, means
         self._moments = FAST * self._moments + (1 - FAST) * moments
@@ -55,28 +57,36 @@ class Novelty:
             FAST * self._means[0] + (1 - FAST) * means[0],
             FAST * self._means[1] + (1 - FAST) * means[1],
         )
-        self._judge(float(np.log10(self._moments[0] + 1e-300)))
+        self._judge(np.log10(self._moments[0] + 1e-300))
 
-    def _judge(self, now: float) -> None:
+    def _judge(self, now: Array) -> None:
         self._seen += 1
-        self.level = (now - self._usual) / max(np.sqrt(self._spread), 0.02) if self._seen > SETTLE else 0.0
+        level = (now - self._usual) / np.maximum(np.sqrt(self._spread), 0.02)
+        self.level = np.where(self._seen > SETTLE, level, 0.0)
         before = self.troubled
-        self.troubled = self.level > (LEAVE if before else ENTER)
-        self.ticks = self.ticks + 1 if self.troubled == before else 1
-        if not self.troubled and self.level <= LEAVE:
-            share = max(1 - SLOW, 1 / self._seen)
-            off = now - self._usual
-            self._usual += share * off
-            self._spread = (1 - share) * (self._spread + share * off**2)
+        self.troubled = self.level > np.where(before, LEAVE, ENTER)
+        self.ticks = np.where(self.troubled == before, self.ticks + 1, 1)
+        quiet = ~self.troubled & (self.level <= LEAVE)
+        share = np.where(quiet, np.maximum(1 - SLOW, 1 / self._seen), 0.0)
+        off = now - self._usual
+        self._usual = self._usual + share * off
+        self._spread = (1 - share) * (self._spread + share * off**2)
+
+    def forget(self) -> None:
+        """What goes on now is to become the usual."""
+        self._seen[:] = 0
+        self.ticks[:] = 0
+        self.troubled[:] = False
 
     @property
     def signature(self) -> Array:
-        """(5,), see above; zeros before the first tick."""
+        """(5,), see above, over the samples of all modules; zeros before the first tick."""
         if self._moments is None or self._means is None:
             return np.zeros(len(WEIGHTS))
-        residual, gradient, fourth = np.maximum(self._moments, 1e-300)
+        residual, gradient, fourth = np.maximum(self._moments.mean(1), 1e-300)
         alike = [
-            float(np.square(mean).sum()) / total for mean, total in zip(self._means, (residual, gradient), strict=True)
+            float(np.square(mean.mean(0)).sum()) / total
+            for mean, total in zip(self._means, (residual, gradient), strict=True)
         ]
         logs = np.log10([residual, gradient])
         return np.array([*logs, *alike, residual**2 / fourth])

@@ -105,6 +105,19 @@ class OutcomeMemory:
             states.append(np.stack([end for _, end in merged[:width]]))
         return Futures(tuple(states[1:]), tuple(weights[1:]), lost)
 
+    def paths(self, state: Array, horizon: int, count: int, rng: np.random.Generator) -> Array:
+        """So many futures drawn at random, (count, horizon, d): each tick one of the outcomes of the nearest cell."""
+        found = np.empty((count, min(horizon, HORIZON), len(state)))
+        now = np.repeat(state[None], count, 0)
+        for tick in range(found.shape[1]):
+            if self._cells:
+                centres = self._centres[: len(self._cells)]
+                number = np.square(now[:, None] / self._scale - centres).sum(2).argmin(1)
+                samples = [self._cells[i].sample for i in number]
+                now = now + np.stack([s[int(u * len(s))] for s, u in zip(samples, rng.random(count), strict=True)])
+            found[:, tick] = now
+        return found
+
     def _merged(self, branches: list[tuple[float, Array]]) -> list[tuple[float, Array]]:
         """The most probable first."""
         merged: list[tuple[float, Array]] = []

@@ -49,16 +49,18 @@ class PrototypeCache:
             found.uses += 1
         return found
 
-    def keep(self, signature: Array, template: Mapping[str, Array]) -> None:
+    def keep(self, signature: Array, template: Mapping[str, Array]) -> Prototype:
         """What a module has learned; one for the same trouble is replaced, and its signature follows."""
         copied = {name: array.copy() for name, array in template.items()}
         found = self._find(signature)
         if found is None:
-            self._prototypes.append(Prototype(signature.copy(), copied))
+            found = Prototype(signature.copy(), copied)
+            self._prototypes.append(found)
             del self._prototypes[: -self._capacity]
         else:
             found.template = copied
             found.signature = found.signature + DRIFT * (signature - found.signature)
+        return found
 
     def _find(self, signature: Array) -> Prototype | None:
         near = [(distance(signature, p.signature), i) for i, p in enumerate(self._prototypes)]
