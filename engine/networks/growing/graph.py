@@ -63,7 +63,8 @@ class Graph:
         self.rng = np.random.default_rng((seed, 31))
         self.state, self.next = np.zeros(self.states, dtype), np.zeros(self.states, dtype)
         self._mailbox = np.zeros(0, dtype)
-        self._awake = np.ones(nodes, bool)
+        self.awake = np.ones(nodes, bool)
+        """Who updates in this tick."""
 
     # ---- units
 
@@ -226,7 +227,7 @@ class Graph:
 
     def begin_tick(self) -> None:
         """Draw who updates and which messages arrive in the coming tick."""
-        self._awake = self.rng.random(self.nodes) < self.pace
+        self.awake = self.rng.random(self.nodes) < self.pace
         chance = self.connectors.reliability * self.reliability
         arrived = self.rng.random(len(self.connectors)) < chance
         lags = self.connectors.lags
@@ -247,10 +248,10 @@ class Graph:
         terms, y = np.empty((len(t), 1), self.dtype), np.empty((self.states, 1), self.dtype)
         sparse.make_terms(t.kinds, t.left, t.right, t.knots, self._mailbox[:, None], terms)
         sparse.weigh(k.starts, k.columns, k.W_vals, terms, y)
-        chosen = self._awake.copy()
+        chosen = self.awake.copy()
         if nodes is not None:
             chosen[:] = False
-            chosen[nodes] = self._awake[nodes]
+            chosen[nodes] = self.awake[nodes]
         rows = np.repeat(chosen, self.features)
         self.next[rows] = (self.state + self.unit * y[:, 0])[rows]
 

@@ -18,6 +18,7 @@ from engine.networks.growing.graph import Graph
 Array = NDArray[Any]
 SMOOTHING = 0.02
 """Share of the newest batch in moving averages."""
+LATELY = 0.2
 
 
 class Learner:
@@ -28,6 +29,8 @@ class Learner:
         self.rng = np.random.default_rng((seed, 32))
         self.barrier = Barrier(graph.settings.cells + graph.settings.taps, graph.settings.scale)
         self.loss = np.full(graph.states, 0.5)
+        self.lately = self.loss.copy()
+        """The same over a few batches only."""
         self.gradient_mean, self.gradient_square = np.zeros(graph.nodes), np.zeros(graph.nodes)
         """Moving averages of the size of each node's gradient, and of its square: signs of trouble."""
         self.steps = 0
@@ -55,7 +58,9 @@ class Learner:
         graph, settings = self.graph, self.graph.settings
         done, error = self.errors(settings.batch)
         cells, taps, loss = objective(graph, done, error, self.barrier)
-        self.loss += SMOOTHING * (0.5 * np.square(error, dtype=np.float64).mean(1) - self.loss)
+        now = 0.5 * np.square(error, dtype=np.float64).mean(1)
+        self.loss += SMOOTHING * (now - self.loss)
+        self.lately += LATELY * (now - self.lately)
         self._note(cells)
         rate = self.rate / self.barrier.damping(graph)
         graph.core.step(cells, rate, settings.threshold)

@@ -41,7 +41,12 @@ class Memory:
     def ready(self) -> NDArray[np.int64]:
         """Ticks that can be learned from: what came next is known too."""
         ticks = np.arange(self.first, max(self.first, self.count - 1))
-        return ticks[~self._broken[ticks % len(self._broken)]]
+        return ticks[self.sound(ticks)]
+
+    def sound(self, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these remembered ticks can be learned from."""
+        found: NDArray[np.bool_] = ~self._broken[ticks % len(self._broken)]
+        return found
 
     @property
     def usable(self) -> int:

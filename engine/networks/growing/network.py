@@ -17,6 +17,7 @@ from engine.knobs import Knob, set_knob
 from engine.network import Observation
 from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
+from engine.networks.growing.live import Live, live_knobs
 from engine.networks.growing.modules import SuperGraph
 from engine.networks.growing.planner import Planner
 from engine.networks.growing.report import Growth, report
@@ -66,7 +67,7 @@ class GrowingNetwork:
         self._listened = min(listened, len(stream) // 2)
         tiles = Tiles([(stream.nodes,)] * stream.features)
         self.layout, self.places, self.first, self.unused = tiles.layout, tiles.places, tiles.first, tiles.unused
-        self._own = growing_knobs(settings)
+        self._own = growing_knobs(settings) | live_knobs(stream.nodes * stream.features)
         shape = (self.layout.layers, self.layout.neurons)
         self._dead = np.zeros(stream.nodes * stream.features, bool)
         self._sums = np.zeros((stream.features, 1, SUMS))
@@ -80,12 +81,13 @@ class GrowingNetwork:
         self.learner = Learner(graph, seed)
         self.planner = Planner(self.learner, seed, self.stream.names)
         graph.measure(self.stream.states[: self._listened])
-        scaled = graph.scaled(self.stream.states)
+        scaled = graph.scaled(self.stream.states.reshape(len(self.stream), -1))
         self._scaled = scaled
         for state in scaled[: self._listened]:
             graph.memory.push(state)
         graph.memory.measure()
         graph.state = scaled[self._listened - 1].copy()
+        self.live = Live(self.learner, seed)
         self._at = self._listened
         self.ticks = 0
         self._change, self._error = np.zeros_like(graph.state), np.zeros_like(graph.state)
@@ -111,23 +113,29 @@ class GrowingNetwork:
         self.learner.rate, self.learner.barrier.scale = knob["rate"], knob["curvature"]
         graph.pace[:] = knob["pace"]
         graph.reliability = knob["reliability"]
+        self.live.head, self.live.cache = bool(knob["head"]), bool(knob["cache"])
+        self.live.watched = int(knob["watch"])
 
     def tick(self, nudged: bool) -> None:
         """Predict, see what comes, learn from it (if `nudged`), and now and then grow."""
         graph, before = self.graph, self.graph.state
         graph.begin_tick()
         graph.gather()
-        seen = self._scaled[self._at]
-        self._error = np.where(self._dead, 0, seen - graph.next)
-        free = bool(self._own["free"].value)
+        self.live.correct()
+        seen = np.where(self._dead, 0, self._scaled[self._at])
         predicted = np.where(self._dead, 0, graph.next)
-        lost = not np.abs(predicted).max() < LOST
-        graph.commit(predicted if free and not lost else np.where(self._dead, 0, seen))
+        self._error = seen - predicted
+        free, learns = bool(self._own["free"].value), nudged and not self._own["freeze"].value
+        ahead = np.where(self._dead, 0, self.live.foresight.draw(predicted)) if free else predicted
+        lost = not np.abs(ahead).max() < LOST
+        graph.commit(ahead if free and not lost else seen)
         self._change = graph.state - before
         if free:
             graph.memory.cut()
-        elif nudged and not self._own["freeze"].value and graph.memory.usable >= graph.settings.batch:
-            self.planner.step(grow=bool(self._own["grow"].value), spread=True)
+        else:
+            self.live.observe(before, predicted, self._dead, learn=learns)
+            if learns and graph.memory.usable >= graph.settings.batch:
+                self.planner.step(grow=bool(self._own["grow"].value), spread=True)
         self._at += 1
         if self._at == len(self._scaled):
             self._at = 0
@@ -138,8 +146,9 @@ class GrowingNetwork:
         self.effective_flops += 2.0 * graph.struct
 
     def growth(self) -> Growth:
-        """Edges, heat, budgets and decisions."""
-        return report(self.planner, self.stream.truth.adjacency, Wiring.of(self.graph, self.stream))
+        """Edges, heat, budgets and decisions, expectations and troubles."""
+        wiring = Wiring.of(self.graph, self.stream)
+        return report(self.planner, self.live, self.stream.truth.adjacency, wiring)
 
     def _laid_out(self, values: Array) -> Array:
         by_feature = values.reshape(self.stream.nodes, self.stream.features).T / SHOWN

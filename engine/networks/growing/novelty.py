@@ -9,7 +9,8 @@ g_i = r_i x_i^T of its inputs x (n, m). Moving averages (EMA) make up the signat
     coherence of the gradients      |E g_i|^2 / E |g_i|^2     1: one step would mend all; the rest is variance
     concentration                   (E |r_i|^2)^2 / E |r_i|^4   1: all are equally wrong, 1 / n: a single one is
 
-Novelty is how many standard deviations the residual energy (its logarithm) lies above what is usual in quiet times.
+Novelty is how many standard deviations the residual energy (its logarithm) lies above what is usual in quiet times. Of
+a module that still learns the energy is measured in that of its errors on what it remembers, which falls as it learns.
 """
 
 from __future__ import annotations
@@ -29,54 +30,63 @@ WEIGHTS = np.array([0.25, 0.25, 1.0, 1.0, 1.0])
 
 
 class Novelty:
-    """Watches `modules` modules that go through the same trouble, if there is one. Arrays are (modules,)."""
+    """Watches modules that go through the same trouble, if there is one: all together, and each by itself."""
 
     def __init__(self, modules: int = 1) -> None:
-        self.troubled = np.zeros(modules, bool)
-        self.level = np.zeros(modules)
-        """Standard deviations above the usual."""
-        self.ticks = np.zeros(modules, np.int64)
+        self.troubled = False
+        """All together."""
+        self.level = 0.0
+        """Standard deviations of the modules' mean logarithm above the usual."""
+        self.ticks = 0
         """In the present state, troubled or quiet."""
-        self._seen = np.zeros(modules, np.int64)
-        self._usual, self._spread = np.zeros(modules), np.ones(modules)
+        self.levels = np.zeros(modules)
+        """Of each by itself."""
+        self._seen = 0
+        self._usual, self._spread = np.zeros(modules + 1), np.ones(modules + 1)
+        self._lately = np.zeros(modules)
         self._moments: Array | None = None
         self._means: tuple[Array, Array] | None = None
 
-    def observe(self, residuals: Array, inputs: Array) -> None:
-        """One tick: residuals (n, d) and inputs (n, m), as many of the n samples for each module, in their order."""
-        modules = len(self.level)
-        r, x = (a.reshape(modules, -1, a.shape[-1]) for a in (residuals, inputs))
+    def observe(self, residuals: Array, inputs: Array, expected: Array | float = 1.0) -> None:
+        """One tick: residuals (n, d) and inputs (n, m), as many of the n samples for each module, in their order.
+
+        `expected` (modules,): energy that a module which still learns leaves of what it remembers.
+        """
+        r, x = (a.reshape(len(self.levels), -1, a.shape[-1]) for a in (residuals, inputs))
         energy = np.square(r).sum(2)
         steep = energy * np.square(x).sum(2)
         moments = np.stack([energy.mean(1), steep.mean(1), np.square(energy).mean(1)])
         means = r.mean(1), np.matmul(r.transpose(0, 2, 1), x) / r.shape[1]
+        lately = moments[0] / expected
         if self._moments is None or self._means is None:
-            self._moments, self._means = moments, means
+            self._moments, self._means, self._lately = moments, means, lately
         self._moments = FAST * self._moments + (1 - FAST) * moments
         self._means = (
             FAST * self._means[0] + (1 - FAST) * means[0],
             FAST * self._means[1] + (1 - FAST) * means[1],
         )
-        self._judge(np.log10(self._moments[0] + 1e-300))
+        self._lately = FAST * self._lately + (1 - FAST) * lately
+        each = np.log10(self._lately + 1e-300)
+        self._judge(np.append(each, each.mean()))
 
     def _judge(self, now: Array) -> None:
         self._seen += 1
-        level = (now - self._usual) / np.maximum(np.sqrt(self._spread), 0.02)
-        self.level = np.where(self._seen > SETTLE, level, 0.0)
+        levels = (now - self._usual) / np.maximum(np.sqrt(self._spread), 0.02)
+        if self._seen <= SETTLE:
+            levels[:] = 0.0
+        self.levels, self.level = levels[:-1], float(levels[-1])
         before = self.troubled
-        self.troubled = self.level > np.where(before, LEAVE, ENTER)
-        self.ticks = np.where(self.troubled == before, self.ticks + 1, 1)
-        quiet = ~self.troubled & (self.level <= LEAVE)
-        share = np.where(quiet, np.maximum(1 - SLOW, 1 / self._seen), 0.0)
+        self.troubled = self.level > (LEAVE if before else ENTER)
+        self.ticks = self.ticks + 1 if self.troubled == before else 1
+        share = np.where((levels <= LEAVE) & (not self.troubled), max(1 - SLOW, 1 / self._seen), 0.0)
         off = now - self._usual
         self._usual = self._usual + share * off
         self._spread = (1 - share) * (self._spread + share * off**2)
 
     def forget(self) -> None:
-        """What goes on now is to become the usual."""
-        self._seen[:] = 0
-        self.ticks[:] = 0
-        self.troubled[:] = False
+        """What goes on from now on is to become the usual."""
+        self._seen = self.ticks = 0
+        self.troubled = False
 
     @property
     def signature(self) -> Array:

@@ -41,7 +41,9 @@ class OutcomeView:
     came: float
     """What came."""
     recent: Reals
-    """(M,): the last outcomes. A ring: what came at tick t is at t % M; NaN where there was none yet."""
+    """(M,): the last outcomes. A ring; NaN where there was none yet."""
+    newest: int
+    """Where in that ring the newest is; what came before it lies to its left, and on from the right end."""
     levels: NDArray[np.int32]
     """(BINS,): of the recent outcomes, how many had a P(number <= what came) in each tenth; level if calibrated."""
     ks_p: float | None

@@ -17,6 +17,7 @@ from kernels.sparse import CONSTANT, PRODUCT
 
 if TYPE_CHECKING:
     from engine.networks.growing.graph import Graph
+    from engine.networks.growing.live import Live
     from engine.networks.growing.planner import Planner
 
 Array = NDArray[Any]
@@ -109,7 +110,9 @@ def _of_edges(graph: Graph, edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8]
     return heat.astype(np.uint8), born[places]
 
 
-def report(planner: Planner, truth: NDArray[np.bool_] | None = None, wiring: Wiring | None = None) -> Growth:
+def report(
+    planner: Planner, live: Live, truth: NDArray[np.bool_] | None = None, wiring: Wiring | None = None
+) -> Growth:
     """Copied out of a running graph."""
     graph, learner = planner.graph, planner.learner
     strength = graph.adjacency()
@@ -119,6 +122,7 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None, wiring: Wir
     heat, born = _of_edges(graph, edges)
     levels = np.linspace(0, 1, QUANTILES)
     taps = graph.connectors.taps[:, 1:][graph.connectors.active[:, 1:]]
+    outcomes, components, novelty, transients = live.view()
     return Growth(
         nodes=graph.nodes,
         features=graph.features,
@@ -149,4 +153,8 @@ def report(planner: Planner, truth: NDArray[np.bool_] | None = None, wiring: Wir
         edge_f1=None if truth is None else edge_f1(strength > 0, truth),
         wiring=wiring,
         warm=Regions.of(c for mine in planner.warm.values() for c in mine),
+        outcomes=outcomes,
+        components=components,
+        novelty=novelty,
+        transients=transients,
     )

@@ -1,10 +1,10 @@
 """What is done about trouble: nodes whose novelty rises are given a transient module, and the cache what it learned.
 
-A trouble begins when the first node is troubled and ends when none is. ONSET ticks into it its signature is told, and a
-module is put beside all nodes that are troubled before it ends. It begins with the prototype of the nearest signature;
-if none is near, nascent ones race, each looking at the nodes from another source, and the one with the smallest error
-speaks. At the end the module materialises, its template goes to the cache, or consolidates: what did not pay is dropped,
-and the nodes are as they were. A trouble of LONG ticks is none any more but the usual from now on.
+ONSET ticks into a trouble its signature is told, and a module is put beside the nodes whose own novelty is high, now or
+before the trouble ends. It begins with the prototype of the nearest signature; if none is near, nascent ones race, each
+looking at the nodes from another source, and the one with the smallest error speaks. At the end the module
+materialises, its template goes to the cache, or consolidates: what did not pay is dropped, and the nodes are as they
+were. A trouble of LONG ticks is none any more but the usual from now on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.growing.novelty import Novelty
+from engine.networks.growing.novelty import LEAVE, Novelty
 from engine.networks.growing.prototypes import Prototype, PrototypeCache
 from engine.networks.growing.transient import TransientModule
 
@@ -27,12 +27,12 @@ Choose = Callable[[PrototypeCache, Array], Prototype | None]
 """What a trouble of this signature begins with; None is nascent."""
 ONSET = 20
 """Ticks of trouble after which its signature is told."""
-RIVALS = 6
+RIVALS = 12
 """Nascent modules that race."""
 PAYS = 0.5
 """Share of the error's energy that a module must take away to be kept."""
-LONG = 1000
-RECENT = 0.95
+LONG = 2000
+RECENT = 0.98
 """What remains after a tick of the moving average that rivals are told by."""
 
 
@@ -68,12 +68,6 @@ class Troubles:
         self._signature = self.novelty.signature
         self._past: deque[tuple[Array, Array]] = deque(maxlen=ONSET)
         self._energy = np.zeros(2)
-        self._age = 0
-
-    @property
-    def troubled(self) -> bool:
-        """Whether any node is."""
-        return bool(self.novelty.troubled.any())
 
     def correct(self, state: Array) -> Array:
         """By how much predictions from this state have to be corrected, (n, d); 0 in quiet times."""
@@ -82,27 +76,28 @@ class Troubles:
         found = self.rivals[0].module.predict(self._look(state, self.rivals[0].source))
         return np.where(self.members[:, None], found, 0.0)
 
-    def observe(self, state: Array, residuals: Array, inputs: Array, *, learn: bool = True) -> None:
-        """One tick: residuals (n, d) that were left of predictions from a state without correction, inputs (n, m).
-
-        Without `learn` it is only watched.
+    def observe(
+        self, state: Array, residuals: Array, inputs: Array, expected: Array | float = 1.0, *, learn: bool = True
+    ) -> None:  # fmt: skip
+        """One tick: residuals (n, d) that were left of predictions from a state without correction, inputs (n, m), and
+        the energy that is `expected` of each module's residuals. Without `learn` it is only watched.
         """
         residuals = residuals.astype(np.float64)
         if learn and self.rivals:
             self._learn(state, residuals)
         self._past.append((state, residuals))
-        self.novelty.observe(residuals, inputs)
-        self._age = self._age + 1 if self.troubled else 0
+        self.novelty.observe(residuals, inputs, expected)
         if not learn:
             return
-        if self._age > LONG:
-            self.novelty.forget()
-        if self.troubled and (self.rivals or self.novelty.ticks[self.novelty.troubled].max() >= ONSET):
-            each = len(self.members) // len(self.novelty.level)
-            self.members |= np.repeat(self.novelty.troubled, each)
-            if not self.rivals:
+        novelty = self.novelty
+        if novelty.troubled and novelty.ticks > LONG:
+            novelty.forget()
+        if novelty.troubled and (self.rivals or novelty.ticks >= ONSET):
+            high = novelty.levels > LEAVE
+            self.members |= np.repeat(high, len(self.members) // len(high))
+            if not self.rivals and self.members.any():
                 self._spawn()
-        elif self.rivals and not self.troubled:
+        elif self.rivals and not novelty.troubled:
             self._put_away()
 
     def _learn(self, state: Array, residuals: Array) -> None:
