@@ -16,8 +16,8 @@ from engine.dynamics.integrate import integrate
 from engine.dynamics.stream import Stream, Truth, observed, summed
 
 Array = NDArray[np.float64]
-PATH = (12.0, 5.0)
-"""Half axes of the ellipse."""
+WIDE = 5.0
+"""Half the short axis of the ellipse."""
 NEAR = 4.0
 """A passage is while the heavy body is this near to the middle of the homes."""
 SOFT = 0.8
@@ -33,21 +33,25 @@ def black_hole(
     mass: float = 6.0,
     period: float = 100.0,
     wind: float = 0.0,
+    away: float = 12.0,
 ) -> Stream:
-    """Node 0 is the heavy body, the others the light ones; all with place and velocity, (x, y, vx, vy)."""
+    """Node 0 is the heavy body, the others the light ones; all with place and velocity, (x, y, vx, vy).
+
+    `away` is half the long axis of the ellipse.
+    """
     rng = np.random.default_rng(seed)
     angle = 2 * np.pi * (np.arange(bodies) + rng.uniform(-0.2, 0.2, bodies)) / bodies
     home = 1.5 * np.stack([np.cos(angle), np.sin(angle)], 1)
     spring = rng.uniform(1.5, 4.0, (bodies, 2))
     pace = 2 * np.pi / period
-    half = np.array(PATH)
+    half = np.array([away, WIDE])
 
     def heavy(time: float) -> tuple[Array, Array, Array]:
         """Place, velocity and acceleration; farthest at time 0, nearest half a period later."""
         phase = pace * time
         turn = np.array([np.cos(phase), np.sin(phase)])
         swing = np.array([-np.sin(phase), np.cos(phase)])
-        return half * turn + (PATH[0] + 2.0, 0.0), pace * half * swing, -(pace**2) * half * turn
+        return half * turn + (away + 2.0, 0.0), pace * half * swing, -(pace**2) * half * turn
 
     def blows(time: float) -> bool:
         return time > period / 4 and bool(np.cos(pace * time) > np.cos(np.pi / 12))

@@ -48,7 +48,7 @@ def test_a_signature_tells_troubles_of_one_size_apart():
     for size, pull in ((2.0, 0.0), (2.0, 0.0), (0.2, 2.0), (0.2, 2.0)):
         novelty = Novelty()
         watched(novelty, rng, 200, size=size, pull=pull)
-        found.append(novelty.signature)
+        found.append(novelty.signature())
     same = distance(found[0], found[1]), distance(found[2], found[3])
     assert max(same) < RADIUS < distance(found[0], found[2])
     assert found[2][2] > 0.9 > 0.3 > found[0][2]

@@ -24,7 +24,7 @@ REACH = 8.0
 PLACES = 2
 """Numbers of a node that make up its place: the first."""
 LEAST = 1e-12
-"""Energy, in squared spreads, below which no error counts."""
+"""Energy, in squared spreads of a usual node, below which no error counts."""
 FARTHEST = 3.0
 """Spreads at which the novelty signal's inputs are cut off."""
 OWN = -1
@@ -49,7 +49,11 @@ class Live:
         self.watch = Watch(learner, seed)
         self.foresight = self.watch.foresight
         self.head, self.cache, self.watched = True, True, OWN
-        self._reach = REACH * np.median(graph.spread.reshape(graph.nodes, -1)[:, :PLACES], 0)
+        spread = graph.spread.astype(np.float64).reshape(graph.nodes, -1)
+        usual = np.median(spread, 0)
+        self._reach = REACH * usual[:PLACES]
+        self._common = spread / usual
+        """What makes the graph's units of each node those of a usual one, (nodes, d)."""
         self.troubles = Troubles(
             graph.nodes, graph.features, self._places, (*range(graph.nodes), OWN), choose=self._chosen
         )
@@ -59,7 +63,7 @@ class Live:
     def correct(self) -> None:
         """Let the module of a trouble correct the next state."""
         graph = self.graph
-        self._correction = self.troubles.correct(graph.state).reshape(-1)
+        self._correction = (self.troubles.correct(graph.state) / self._common).reshape(-1)
         if self.troubles.rivals:
             graph.next = (graph.next + self._correction).astype(graph.dtype)
 
@@ -68,11 +72,12 @@ class Live:
         graph = self.graph
         self.watch.note(before, predicted, graph.state)
         residuals = np.where(hidden, 0, graph.state - predicted + self._correction)
-        shape = graph.nodes, graph.features
-        inputs = np.clip(before, -FARTHEST, FARTHEST).reshape(shape)
         expected = 2 * self._learner.lately * np.square(graph.unit, dtype=np.float64)
-        expected = np.maximum(expected.reshape(shape).sum(1), LEAST)
-        self.troubles.observe(before, residuals.reshape(shape), inputs, expected, learn=learn)
+        left, energy = (a.reshape(self._common.shape) for a in (residuals, expected))
+        inputs = np.clip(before, -FARTHEST, FARTHEST).reshape(self._common.shape)
+        self.troubles.observe(
+            before, left * self._common, inputs, np.maximum((energy * self._common**2).sum(1), LEAST), learn=learn
+        )
         if not learn:
             return
         if self.troubles.novelty.troubled:

@@ -30,13 +30,13 @@ WEIGHTS = np.array([0.25, 0.25, 1.0, 1.0, 1.0])
 
 
 class Novelty:
-    """Watches modules that go through the same trouble, if there is one: all together, and each by itself."""
+    """Watches modules that go through the same trouble, if there is one: each by itself, and all by their upper
+    quartile, so that a trouble is what a quarter of them has."""
 
     def __init__(self, modules: int = 1) -> None:
         self.troubled = False
-        """All together."""
         self.level = 0.0
-        """Standard deviations of the modules' mean logarithm above the usual."""
+        """Standard deviations of the quartile above the usual."""
         self.ticks = 0
         """In the present state, troubled or quiet."""
         self.levels = np.zeros(modules)
@@ -67,7 +67,7 @@ class Novelty:
         )
         self._lately = FAST * self._lately + (1 - FAST) * lately
         each = np.log10(self._lately + 1e-300)
-        self._judge(np.append(each, each.mean()))
+        self._judge(np.append(each, np.quantile(each, 0.75)))
 
     def _judge(self, now: Array) -> None:
         self._seen += 1
@@ -88,14 +88,14 @@ class Novelty:
         self._seen = self.ticks = 0
         self.troubled = False
 
-    @property
-    def signature(self) -> Array:
-        """(5,), see above, over the samples of all modules; zeros before the first tick."""
+    def signature(self, modules: NDArray[np.bool_] | None = None) -> Array:
+        """(5,), see above, over the samples of these modules, or all; zeros before the first tick."""
         if self._moments is None or self._means is None:
             return np.zeros(len(WEIGHTS))
-        residual, gradient, fourth = np.maximum(self._moments.mean(1), 1e-300)
+        chosen = np.ones(len(self.levels), bool) if modules is None else modules
+        residual, gradient, fourth = np.maximum(self._moments[:, chosen].mean(1), 1e-300)
         alike = [
-            float(np.square(mean.mean(0)).sum()) / total
+            float(np.square(mean[chosen].mean(0)).sum()) / total
             for mean, total in zip(self._means, (residual, gradient), strict=True)
         ]
         logs = np.log10([residual, gradient])

@@ -65,7 +65,7 @@ class Troubles:
         """Nodes that have the module."""
         self.spawned = self.hits = 0
         self._numbers, self._look, self._sources = numbers, look, tuple(sources)
-        self._signature = self.novelty.signature
+        self._signature = self.novelty.signature()
         self._past: deque[tuple[Array, Array]] = deque(maxlen=ONSET)
         self._energy = np.zeros(2)
 
@@ -112,7 +112,8 @@ class Troubles:
         self.rivals.sort(key=lambda rival: rival.error)
 
     def _spawn(self) -> None:
-        self._signature = self.novelty.signature
+        each = len(self.members) // len(self.novelty.levels)
+        self._signature = self.novelty.signature(self.members[::each])
         self.origin = self.choose(self.cache, self._signature)
         usual = float(np.square([residuals[self.members] for _, residuals in self._past]).mean())
         sources = self._shortlist() if self.origin is None else [int(self.origin.template["source"][0])]
