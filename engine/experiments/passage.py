@@ -70,10 +70,7 @@ def run(way: str, noise: float, seed: int) -> list[dict[str, Any]]:
     """
     stream = make_stream("black-hole", steps=6000, noise=noise, seed=seed, wind=WIND)
     errors, frozen, began = followed(stream, way)
-    ours, theirs = _smooth(errors), _smooth(frozen)
-    quiet = float(np.sqrt(np.square(frozen[:WARM]).mean()))
-    trouble = theirs > TROUBLE * quiet
-    astray = ours**2 - quiet**2 > ASTRAY**2 * (theirs**2 - quiet**2)
+    trouble, astray = judged(errors, frozen, float(np.sqrt(np.square(frozen[:WARM]).mean())))
     rows = []
     for number, (first, last) in enumerate(stream.truth.passages, 1):
         around = slice(max(2 * first - last, 0), 2 * last - first)
@@ -83,6 +80,12 @@ def run(way: str, noise: float, seed: int) -> list[dict[str, Any]]:
         named = {"track": "passage", "way": way, "noise": noise, "seed": seed, "passage": number}
         rows.append({**named, **told, **means, "began_with": began.get(number, "nothing")})
     return rows
+
+
+def judged(errors: Array, without: Array, quiet: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which ticks are in trouble and which astray (see `run`), of errors with and without a module, all (T,)."""
+    ours, theirs = _smooth(errors), _smooth(without)
+    return theirs > TROUBLE * quiet, ours**2 - quiet**2 > ASTRAY**2 * (theirs**2 - quiet**2)
 
 
 def followed(stream: Stream, way: str) -> tuple[Array, Array, dict[int, str]]:

@@ -27,8 +27,8 @@ MOST = 4000
 """Outcomes that a check looks at."""
 INPUTS = 8
 """Numbers that a head sees at most, but no fewer than the node's own."""
-IMPROVES = 0.9
-"""A loss that fell below this share of what it was at the last turn still falls."""
+IMPROVES, AGO = 0.9, 200
+"""A loss that fell below this share of what it was so many ticks ago, or up to twice as many, still falls."""
 
 
 class Foresight:
@@ -42,7 +42,8 @@ class Foresight:
         self.heads = [DistributionHead(graph.features) for _ in range(graph.nodes)]
         self.seen = [np.arange(0) for _ in range(graph.nodes)]
         self.checks: list[Decision | None] = [None] * graph.nodes
-        self._loss = np.full(graph.nodes, np.inf)
+        self._losses = np.full((2, graph.nodes), np.inf)
+        self._ticks = 0
         self._turn, self._rest, self._pieces = 0, LOOK, 0
         self._work: Iterator[None] | None = None
         self._threads = ThreadpoolController()
@@ -58,6 +59,10 @@ class Foresight:
 
     def step(self) -> None:
         """One piece of work at most."""
+        if self._ticks % AGO == 0:
+            loss = self._learner.loss.reshape(self.graph.nodes, -1).mean(1)
+            self._losses = np.stack([self._losses[1], loss])
+        self._ticks += 1
         if self._work is None:
             self._rest -= 1
             if self._rest <= 0:
@@ -72,10 +77,8 @@ class Foresight:
     def _check(self, node: int) -> Iterator[None]:
         """In pieces: gather what is remembered, let a copy of the head look at it, put it in place."""
         graph, own = self.graph, self.rows(node)
-        loss, before = float(self._learner.loss[own].mean()), self._loss[node]
-        self._loss[node] = loss
         ticks = graph.memory.ready[-MOST:]
-        if loss < IMPROVES * before or not len(ticks):
+        if self._learner.loss[own].mean() < IMPROVES * self._losses[0, node] or not len(ticks):
             return
         states = graph.memory.states_at(ticks)
         done = graph.forward(graph.memory.seen(ticks, graph.connectors.lags))

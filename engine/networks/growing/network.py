@@ -19,6 +19,7 @@ from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.live import Live, live_knobs
 from engine.networks.growing.modules import SuperGraph
+from engine.networks.growing.outcomes import Futures
 from engine.networks.growing.planner import Planner
 from engine.networks.growing.report import Growth, report
 from engine.networks.growing.settings import GrowthSettings
@@ -149,6 +150,10 @@ class GrowingNetwork:
         """Edges, heat, budgets and decisions, expectations and troubles."""
         wiring = Wiring.of(self.graph, self.stream)
         return report(self.planner, self.live, self.stream.truth.adjacency, wiring)
+
+    def futures(self, horizon: int) -> Futures:
+        """A branching roll-out of the watched node, as its own past alone tells it; up to `outcomes.HORIZON` ticks."""
+        return self.live.watch.futures(horizon)
 
     def _laid_out(self, values: Array) -> Array:
         by_feature = values.reshape(self.stream.nodes, self.stream.features).T / SHOWN
