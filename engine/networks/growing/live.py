@@ -25,6 +25,8 @@ PLACES = 2
 """Numbers of a node that make up its place: the first."""
 LEAST = 1e-12
 """Energy, in squared spreads of a usual node, below which no error counts."""
+LONG = 2000
+"""Ticks of one trouble after which the graph learns of it too."""
 FARTHEST = 3.0
 """Spreads at which the novelty signal's inputs are cut off."""
 OWN = -1
@@ -80,7 +82,7 @@ class Live:
         )
         if not learn:
             return
-        if self.troubles.novelty.troubled:
+        if self.troubles.novelty.troubled and self.troubles.novelty.ticks <= LONG:
             graph.memory.shun()
         self.watch.remember()
         if self.head:

@@ -83,11 +83,6 @@ class Novelty:
         self._usual = self._usual + share * off
         self._spread = (1 - share) * (self._spread + share * off**2)
 
-    def forget(self) -> None:
-        """What goes on from now on is to become the usual."""
-        self._seen = self.ticks = 0
-        self.troubled = False
-
     def signature(self, modules: NDArray[np.bool_] | None = None) -> Array:
         """(5,), see above, over the samples of these modules, or all; zeros before the first tick."""
         if self._moments is None or self._means is None:

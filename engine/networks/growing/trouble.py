@@ -4,7 +4,7 @@ ONSET ticks into a trouble its signature is told, and a module is put beside the
 before the trouble ends. It begins with the prototype of the nearest signature; if none is near, nascent ones race, each
 looking at the nodes from another source, and the one with the smallest error speaks. At the end the module
 materialises, its template goes to the cache, or consolidates: what did not pay is dropped, and the nodes are as they
-were. A trouble of LONG ticks is none any more but the usual from now on.
+were.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ RIVALS = 12
 """Nascent modules that race."""
 PAYS = 0.5
 """Share of the error's energy that a module must take away to be kept."""
-LONG = 2000
 RECENT = 0.98
 """What remains after a tick of the moving average that rivals are told by."""
 
@@ -90,8 +89,6 @@ class Troubles:
         if not learn:
             return
         novelty = self.novelty
-        if novelty.troubled and novelty.ticks > LONG:
-            novelty.forget()
         if novelty.troubled and (self.rivals or novelty.ticks >= ONSET):
             high = novelty.levels > LEAVE
             self.members |= np.repeat(high, len(self.members) // len(high))
