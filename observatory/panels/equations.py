@@ -43,7 +43,9 @@ def as_html(equation: Equation, growth: Growth) -> str:
         if found:
             words = f"- {words[1:]}" if words.startswith("-") else f"+ {words}"
         found.append(f"<span style='color: {colour_of(part, growth, equation.row)}'>{whole(words)}</span>")
-    return " ".join(found) or f"<span style='color: {palette.MUTED}'>0</span>"
+    left = len(equation.parts) - len(equation.told)
+    rest = f" + {left} smaller" if left else ""
+    return f"{' '.join(found)}<span style='color: {palette.MUTED}'>{whole(rest) if found else '0'}</span>"
 
 
 class EquationsPanel(QWidget):

@@ -19,7 +19,7 @@ from engine.networks.growing.report import Growth
 from engine.networks.growing.wiring import Wiring
 from kernels.sparse import BELOW, CONSTANT, LINE, PRODUCT
 
-SMALL = 1e-3
+SMALL = 1e-2
 """Terms with less than this share of the largest effect are left out of the words."""
 RAISED = {2: "²", 3: "³"}
 
