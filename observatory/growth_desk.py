@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PyQt6.QtCore import QObject
-from PyQt6.QtWidgets import QWidget
 
 from engine.frame import Frame
 from engine.preset import Preset
@@ -13,6 +14,9 @@ from observatory.panels.equations import EquationsPanel
 from observatory.panels.foresight import ForesightPanel
 from observatory.panels.graph import GraphView
 from observatory.panels.growth import GrowthPanel
+from observatory.panels.outcomes import OutcomesPanel
+
+Panel = GrowthPanel | ForesightPanel | OutcomesPanel | CoresPanel | EquationsPanel
 
 
 class GrowthDesk(QObject):
@@ -22,17 +26,15 @@ class GrowthDesk(QObject):
         super().__init__(parent)
         self._graph = graph
         self._docks: Docks | None = None
-        self.growth, self.cores, self.equations = GrowthPanel(), CoresPanel(), EquationsPanel()
-        self.foresight = ForesightPanel()
+        self.growth, self.foresight, self.outcomes = GrowthPanel(), ForesightPanel(), OutcomesPanel()
+        self.cores, self.equations = CoresPanel(), EquationsPanel()
+        self.panels: Mapping[str, Panel] = {
+            "Outcomes": self.outcomes, "Foresight": self.foresight, "Equations": self.equations,
+            "Growth": self.growth, "Cores": self.cores,
+        }  # fmt: skip
+        """By the titles of their docks; of those that share a place the last is in front."""
         graph.chosen.connect(self.choose)
         self.cores.view.chosen.connect(self.choose)
-
-    @property
-    def panels(self) -> dict[str, QWidget]:
-        """By the titles of their docks."""
-        return {
-            "Equations": self.equations, "Growth": self.growth, "Cores": self.cores, "Foresight": self.foresight,
-        }  # fmt: skip
 
     def attach(self, docks: Docks) -> None:
         """Where the panels are."""
@@ -51,12 +53,9 @@ class GrowthDesk(QObject):
     def redraw(self, frame: Frame) -> None:
         """Show a frame in what can be seen."""
         assert self._docks is not None
-        for title, redraw in (
-            ("Growth", self.growth.redraw), ("Cores", self.cores.redraw), ("Equations", self.equations.redraw),
-            ("Foresight", self.foresight.redraw),
-        ):  # fmt: skip
+        for title, panel in self.panels.items():
             if self._docks.visible(title):
-                redraw(frame)
+                panel.redraw(frame)
 
     def choose(self, node: int | None) -> None:
         """Show this node everywhere."""

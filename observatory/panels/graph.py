@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QToolTip, QWidget
 
 from engine.frame import Frame
 from engine.networks.growing.core import Heat
+from engine.networks.growing.outlook import CACHED
 from engine.networks.growing.report import Growth
 from observatory.panels.graph_picture import GraphPicture, node_values
 from observatory.view import Exposure, ViewSettings
@@ -140,6 +141,7 @@ class GraphView(QWidget):
             f"node {node + 1}: reads {reads}, read by {read}\n"
             f"state {red:.3g}, change {green:.2e}, error {blue:.2e}\n"
             f"tokens {growth.tokens[node]}, gain per token {growth.cgpt[node]:.2g}, loss {growth.loss[node]:.3g}"
+            f"{_expected(growth, node)}"
         )
 
     @staticmethod
@@ -153,3 +155,17 @@ class GraphView(QWidget):
         if growth.truth is not None:
             lines.append("a true edge" if growth.truth[reader, read] else "not among the true edges")
         return "\n".join(lines)
+
+
+def _expected(growth: Growth, node: int) -> str:
+    """A line on a node's outcomes and troubles, as far as they are watched."""
+    told = []
+    if growth.components is not None:
+        parts = int(growth.components[node])
+        told.append(f"distribution of {parts} component{'s' if parts > 1 else ''}" if parts else "distribution Cold")
+    if growth.novelty is not None:
+        told.append(f"novelty {growth.novelty[node]:.2g}")
+    if growth.transients is not None and growth.transients.origin[node]:
+        source = "from the cache" if growth.transients.origin[node] == CACHED else "nascent"
+        told.append(f"transient module, {source}")
+    return f"\n{', '.join(told)}" if told else ""

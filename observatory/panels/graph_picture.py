@@ -15,6 +15,7 @@ from PyQt6.QtGui import QColor, QImage, QPainter, QPen
 
 from engine.frame import UNUSED, Frame
 from engine.networks.growing.core import Heat
+from engine.networks.growing.outlook import CACHED, NASCENT
 from engine.networks.growing.report import Growth
 from observatory import palette
 from observatory.panels.graph_places import Places
@@ -27,6 +28,10 @@ REST = np.array([0.10, 0.12, 0.15])
 GROUND = QColor("#0b0d12")
 HEATS = {Heat.WARM: "#f2b84b", Heat.HOT: "#e8604c", Heat.COOLING: "#4f86e8"}
 NEW = (1.0, 0.95, 0.75)
+NEWS = 3.0
+"""Standard deviations of novelty that are ringed."""
+RINGS = {NASCENT: palette.ACCENT, CACHED: palette.BLUE}
+"""Of a node with a transient module, by what that began with."""
 FRESH = 40
 """Learning steps for which a new edge flashes."""
 FLASHES = 12
@@ -165,6 +170,7 @@ class GraphPicture:
                 box = QRectF(x - radius, y - radius, 2 * radius, 2 * radius)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(node + 1))
                 painter.setPen(edge)
+        _paint_troubles(painter, frame.growth, points, radius)
         if self.chosen is not None and self.chosen < len(points):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(palette.ACCENT), 2))
@@ -185,6 +191,23 @@ def _dimmed(colour: QColor, light: float) -> QColor:
     """A colour as it looks when it covers the ground by this share."""
     parts = zip(colour.getRgbF()[:3], GROUND.getRgbF()[:3], strict=True)
     return QColor.fromRgbF(*(light * (one or 0.0) + (1 - light) * (other or 0.0) for one, other in parts))
+
+
+def _paint_troubles(painter: QPainter, growth: Growth | None, points: Points, radius: float) -> None:
+    """A red ring round a node whose residuals are news; a dotted one round a node that has a transient module, in the
+    colour of what that began with."""
+    if growth is None:
+        return
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if growth.novelty is not None:
+        painter.setPen(QPen(QColor(palette.RED), 1.6))
+        for node in np.flatnonzero(growth.novelty[: len(points)] > NEWS):
+            painter.drawEllipse(QPointF(*points[node]), radius + 1, radius + 1)
+    if growth.transients is not None:
+        origin = growth.transients.origin[: len(points)]
+        for node in np.flatnonzero(origin):
+            painter.setPen(QPen(QColor(RINGS[int(origin[node])]), 2, Qt.PenStyle.DotLine))
+            painter.drawEllipse(QPointF(*points[node]), radius + 4, radius + 4)
 
 
 def _paint_caption(painter: QPainter, area: QRectF, growth: Growth) -> None:

@@ -157,6 +157,12 @@ def test_graph_and_dock_come_and_go_with_the_growing_network(window: Window, qtb
     assert window.stage.canvas is window.stage.graph
     assert not any(window.docks.by_title[title].isVisible() for title in FOREIGN_TO_GROWTH)
     assert window.stage.capture(SIZE).shape == (SIZE[1], SIZE[0], 3)
+    for title in ("Cores", "Outcomes", "Equations"):
+        window.docks.by_title[title].raise_()
+        qtbot.waitUntil(lambda name=title: window.docks.visible(name), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: len(window.growth.equations.found) == 100, timeout=TIMEOUT)
+    window.stage.graph.chosen.emit(7)
+    assert window.growth.equations.chosen == window.growth.cores.view.node == window.stage.graph.picture.chosen == 7
     window.actions_by_name["volume.toggle"].trigger()
     assert window.stage.canvas is window.stage.mosaic
     window.actions_by_name["volume.toggle"].trigger()
