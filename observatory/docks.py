@@ -49,7 +49,7 @@ TABBED = {
 }
 """Docks that lie behind another one as a tab."""
 
-GROWN = {"Knobs": 370, "Cores": 306, "Channels": 130}
+GROWN = {"Knobs": 410, "Cores": 266, "Channels": 130}
 """Heights on the right where a graph grows: it has few knobs."""
 
 SIDE_WIDTHS = {LEFT: 290, RIGHT: 300, BOTTOM: 190}

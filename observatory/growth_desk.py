@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, pyqtSignal
 
 from engine.frame import Frame
 from engine.preset import Preset
@@ -22,6 +22,9 @@ Panel = GrowthPanel | ForesightPanel | OutcomesPanel | CoresPanel | EquationsPan
 class GrowthDesk(QObject):
     """Offers its panels for a growing graph, takes away what makes no sense for one, and follows the chosen node."""
 
+    watched = pyqtSignal(int)
+    """The number whose outcomes are asked for, -1 for the most ambiguous."""
+
     def __init__(self, graph: GraphView, parent: QObject):
         super().__init__(parent)
         self._graph = graph
@@ -33,8 +36,8 @@ class GrowthDesk(QObject):
             "Growth": self.growth, "Cores": self.cores,
         }  # fmt: skip
         """By the titles of their docks; of those that share a place the last is in front."""
-        graph.chosen.connect(self.choose)
-        self.cores.view.chosen.connect(self.choose)
+        graph.chosen.connect(self.pick)
+        self.cores.view.chosen.connect(self.pick)
 
     def attach(self, docks: Docks) -> None:
         """Where the panels are."""
@@ -56,6 +59,13 @@ class GrowthDesk(QObject):
         for title, panel in self.panels.items():
             if self._docks.visible(title):
                 panel.redraw(frame)
+
+    def pick(self, node: int | None) -> None:
+        """A person has chosen a node, or none: show it, and watch its first number, or what is most ambiguous."""
+        self.choose(node)
+        frame = self._graph.picture.frame
+        features = 1 if frame is None or frame.growth is None else frame.growth.features
+        self.watched.emit(-1 if node is None else node * features)
 
     def choose(self, node: int | None) -> None:
         """Show this node everywhere."""

@@ -202,6 +202,7 @@ class Window(QMainWindow):
         self.knobs.moved.connect(lambda name, value: send(SetParameter(name, value)))
         self.knobs.refused.connect(self.banner.error)
         self.throttle.chosen.connect(self._set_speed)
+        self.growth.watched.connect(lambda number: send(SetParameter("watch", number)))
         self.history.changed.connect(self._look_elsewhere)
         self.capture.changed.connect(self.status.show_recording)
         self.stage.hovered.connect(self._hovered)

@@ -303,4 +303,5 @@ def census(cores: Cores | None) -> str:
         f"<span style='color: {QColor(*FULL[heat]).name()}'>{counts[heat]} {heat.name.capitalize()}</span>"
         for heat in (Heat.HOT, Heat.COOLING, Heat.WARM)
     ]
-    return f"{cores.growth.nodes} cores: {', '.join(told)}; new ones flash, Cold is dark"
+    count = cores.growth.nodes
+    return f"{count} core{'' if count == 1 else 's'}: {', '.join(told)}; new ones flash, Cold is dark"

@@ -44,8 +44,8 @@ def as_html(equation: Equation, growth: Growth) -> str:
             words = f"- {words[1:]}" if words.startswith("-") else f"+ {words}"
         found.append(f"<span style='color: {colour_of(part, growth, equation.row)}'>{whole(words)}</span>")
     left = len(equation.parts) - len(equation.told)
-    rest = f" + {left} smaller" if left else ""
-    return f"{' '.join(found)}<span style='color: {palette.MUTED}'>{whole(rest) if found else '0'}</span>"
+    rest = whole(f"+ {left} smaller") if left else "" if found else "0"
+    return f"{' '.join(found)} <span style='color: {palette.MUTED}'>{rest}</span>"
 
 
 class EquationsPanel(QWidget):

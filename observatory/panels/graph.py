@@ -23,8 +23,8 @@ class GraphView(QWidget):
     """`show_frame(frame)` shows a frame that has a growth. A click on a node emits `chosen`."""
 
     drawn = pyqtSignal()
-    chosen = pyqtSignal(int)
-    """A node was clicked."""
+    chosen = pyqtSignal(object)
+    """A node was clicked, or None of them."""
 
     def __init__(self, view: ViewSettings, exposure: Exposure, parent: QWidget | None = None):
         super().__init__(parent)
@@ -86,8 +86,7 @@ class GraphView(QWidget):
             return
         node = self.node_at(a0.position())
         self.choose(node)
-        if node is not None:
-            self.chosen.emit(node)
+        self.chosen.emit(node)
 
     def choose(self, node: int | None) -> None:
         """Ring this node."""

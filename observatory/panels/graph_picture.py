@@ -217,7 +217,10 @@ def _paint_caption(painter: QPainter, area: QRectF, growth: Growth) -> None:
     box = QRectF(12, 6, area.width() - 24, CAPTION)
     painter.setPen(QColor(palette.MUTED))
     aligned = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-    painter.drawText(box, aligned, f"{growth.nodes} nodes, {len(growth.edges)} edges, step {growth.steps}")
+    counted = [
+        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((growth.nodes, "node"), (len(growth.edges), "edge"))
+    ]
+    painter.drawText(box, aligned, f"{', '.join(counted)}, step {growth.steps}")
     x = box.right()
     there = [heat for heat in HEATS if (growth.edge_heat == heat).any()]
     words = [(heat.name.capitalize(), QColor(HEATS[heat])) for heat in there]

@@ -96,8 +96,11 @@ class OutcomesPanel(QWidget):
         self.came = pg.InfiniteLine(pen=pg.mkPen(palette.TEXT, width=1.4))
         for line in (self.plain, self.came):
             self.density.addItem(line)
-        self.levels = quiet_plot("P(number \u2264 what came)")
-        self.levels.setToolTip("Level if the prediction is calibrated; 95 % of the bars then lie in the band")
+        self.levels = quiet_plot("calibration")
+        self.levels.setToolTip(
+            "P(number \u2264 what came) of the recent outcomes: level if the prediction is calibrated; 95 % of the bars "
+            "then lie in the band"
+        )
         self.band = pg.LinearRegionItem(
             orientation="horizontal", movable=False, brush=pg.mkBrush(86, 212, 138, 40), pen=pg.mkPen(86, 212, 138, 90)
         )

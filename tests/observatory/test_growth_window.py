@@ -152,6 +152,12 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Window]
     made.close()
 
 
+def watched(window: Window) -> int | None:
+    frame = window.controller.frame
+    outcomes = None if frame is None or frame.growth is None else frame.growth.outcomes
+    return None if outcomes is None else outcomes.node
+
+
 def test_graph_and_dock_come_and_go_with_the_growing_network(window: Window, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.docks.visible("Growth"), timeout=TIMEOUT)
     assert window.stage.canvas is window.stage.graph
@@ -163,6 +169,7 @@ def test_graph_and_dock_come_and_go_with_the_growing_network(window: Window, qtb
     qtbot.waitUntil(lambda: len(window.growth.equations.found) == 100, timeout=TIMEOUT)
     window.stage.graph.chosen.emit(7)
     assert window.growth.equations.chosen == window.growth.cores.view.node == window.stage.graph.picture.chosen == 7
+    qtbot.waitUntil(lambda: watched(window) == 7, timeout=TIMEOUT)
     window.actions_by_name["volume.toggle"].trigger()
     assert window.stage.canvas is window.stage.mosaic
     window.actions_by_name["volume.toggle"].trigger()
