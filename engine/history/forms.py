@@ -28,6 +28,10 @@ INT: Form = ("int",)
 FLOAT: Form = ("float",)
 _DTYPES = {"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"}
 _DEEPEST = 8
+_PLAIN = (str, int, float, bool, type(None))
+_MOST_KEPT = 2000
+_KEPT: dict[int, tuple[Any, Form, tuple[float, ...]]] = {}
+"""By the identity of an object: itself, which keeps that identity its own, its form and its numbers."""
 
 
 def take_apart(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> Form:
@@ -53,15 +57,34 @@ def take_apart(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> 
         numbers.append(float(value))
         return FLOAT
     if is_dataclass(value) and not isinstance(value, type):
-        names = _names(type(value))
-        parts = tuple(take_apart(getattr(value, name), numbers, arrays) for name in names)
-        return "object", type(value).__name__, names, parts
+        return _take_object(value, numbers, arrays)
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return "dict", tuple(value), tuple(take_apart(part, numbers, arrays) for part in value.values())
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return kind, tuple(take_apart(part, numbers, arrays) for part in value)
     raise TypeError(f"a {type(value).__name__} cannot be logged")
+
+
+def _take_object(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> Form:
+    """Of a dataclass. Plain ones that never change come again in one frame after the other: their parts are kept."""
+    kept = _KEPT.get(id(value))
+    if kept is not None and kept[0] is value:
+        numbers.extend(kept[2])
+        return kept[1]
+    kind: Any = type(value)
+    names = _names(kind)
+    first, held = len(numbers), [getattr(value, name) for name in names]
+    form = "object", kind.__name__, names, tuple(take_apart(part, numbers, arrays) for part in held)
+    if kind.__dataclass_params__.frozen and all(_is_plain(part) for part in held):
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[id(value)] = value, form, tuple(numbers[first:])
+    return form
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(isinstance(part, _PLAIN) for part in value))
 
 
 def put_together(form: Form, numbers: Iterator[float], arrays: Iterator[NDArray[Any]]) -> Any:

@@ -98,8 +98,8 @@ class OutcomesPanel(QWidget):
             self.density.addItem(line)
         self.levels = quiet_plot("calibration")
         self.levels.setToolTip(
-            "P(number \u2264 what came) of the recent outcomes: level if the prediction is calibrated; 95 % of the bars "
-            "then lie in the band"
+            "P(number \u2264 what came) of the recent outcomes: level if the prediction is calibrated; "
+            "95 % of the bars then lie in the band"
         )
         self.band = pg.LinearRegionItem(
             orientation="horizontal", movable=False, brush=pg.mkBrush(86, 212, 138, 40), pen=pg.mkPen(86, 212, 138, 90)
