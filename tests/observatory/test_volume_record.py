@@ -131,7 +131,7 @@ def test_a_chain_is_no_volume(cli: Callable[..., Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--view", "smoke"), "'smoke' is not one of light, brightest, clouds, density, mosaic"),
+        (("--view", "smoke"), "'smoke' is not one of light, brightest, clouds, density, graph, mosaic"),
         (("--turn", "fast"), "'fast' is not a number of degrees a second, at most 3600"),
         (("--turn", "nan"), "'nan' is not a number of degrees a second"),
     ],
