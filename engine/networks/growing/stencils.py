@@ -122,7 +122,7 @@ class Stencils:
         pull = np.zeros(len(values))
         pull[at[moved]] = strength * rate * (mean - values[at])[moved]
         self._velocity = MOMENTUM * self._velocity + (1 - MOMENTUM) * (self._damping @ pull)
-        self._velocity[self._tied | ~self.places.hot | ~self.likes.any(1)[self.places.node]] = 0
+        self._velocity[self._tied | ~self.places.hot | (self.likes.sum(1) == 0)[self.places.node]] = 0
         values += self._velocity
 
     def _of_likes(self, values: Array) -> tuple[Array, Array]:
