@@ -37,6 +37,8 @@ DAMPED = 0.6
 """Share of a Newton step that each takes."""
 SHORTLIST = 6
 """Regions of a row that are probed, and taps of a node."""
+NEAR = 4.0
+"""How many times as much as a near region of its kind a far one must promise to be taken before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +299,13 @@ def _joined(near: list[Candidate], others: list[Candidate]) -> list[Candidate]:
 
 
 def _nearest(score: Array, some: list[Candidate]) -> Array:
-    """Scores without those of far regions of a kind of which a near one pays: stencils grow from within."""
+    """Scores without those of regions that promise less than NEAR times what a near one of their kind does."""
     near = np.array([c.near for c in some])
-    paying = {c.kind for c, of in zip(some, score, strict=True) if c.near and of > 0}
-    return np.where(near | np.array([c.kind not in paying for c in some]), score, -np.inf)
+    if not near.any():
+        return score
+    kinds = np.array([c.kind for c in some])
+    rival = np.array([score[near & (kinds == kind)].max(initial=0) for kind in kinds])
+    return np.where(near | (score > NEAR * rival), score, -np.inf)
 
 
 def _within(graph: Graph, c: Candidate) -> bool:

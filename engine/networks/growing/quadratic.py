@@ -35,10 +35,7 @@ class Quadratic:
     def best(self, tied: NDArray[np.bool_]) -> tuple[Array, Array]:
         """How far each weight is from its best value, (K,), once the node's weights that are not `tied` have adapted,
         and the curvature that is left to it, (K,): at a distance d from its best it costs curvature d^2 / 2."""
-        free = np.flatnonzero(~tied)
-        inner = self.curvature[np.ix_(free, free)].copy()
-        inner[np.diag_indices_from(inner)] *= 1 + RIDGE
-        inverse = np.linalg.inv(inner + 1e-12 * np.eye(len(free)))
+        free, inverse = self._free(tied)
         across = self.curvature[:, free] @ inverse
         slope = self.slope - across @ self.slope[free]
         left = np.maximum(np.diag(self.curvature) - np.einsum("kf,kf->k", across, self.curvature[:, free]), 1e-12)
@@ -46,6 +43,22 @@ class Quadratic:
         move = -slope / left
         move[free] = -inverse @ self.slope[free]
         return move, left
+
+    def with_others(self, k: int, tied: NDArray[np.bool_]) -> Array:
+        """How all weights, (K,), have to move while the k-th, which is not `tied`, moves by 1: the others that are free
+        make up for it as well as they can, so the loss is curved as little as can be."""
+        free, inverse = self._free(tied)
+        at = int(np.flatnonzero(free == k)[0])
+        found = np.zeros(len(self.at))
+        found[free] = inverse[:, at] / inverse[at, at]
+        return found
+
+    def _free(self, tied: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Array]:
+        """The weights that are not tied, and the inverse of their curvature."""
+        free = np.flatnonzero(~tied)
+        inner = self.curvature[np.ix_(free, free)].copy()
+        inner[np.diag_indices_from(inner)] *= 1 + RIDGE
+        return free, np.linalg.inv(inner + 1e-12 * np.eye(len(free)))
 
 
 def quadratics(graph: Graph, places: Places, evidence: list[tuple[Pass, Array]]) -> list[Quadratic]:

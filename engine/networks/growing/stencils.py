@@ -32,7 +32,7 @@ from engine.networks.growing.candidates import Candidate
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.nearby import proposed
 from engine.networks.growing.places import Places, find
-from engine.networks.growing.quadratic import quadratics
+from engine.networks.growing.quadratic import Quadratic, quadratics
 from engine.networks.growing.ties import Ties
 
 Array = NDArray[Any]
@@ -150,14 +150,16 @@ class Stencils:
         count, mean = self._of_likes(values[self._shared])
         distance = np.zeros(len(values))
         distance[self._shared] = np.where(count > 0, mean - values[self._shared], 0)
-        for node in quadratics(self.graph, places, evidence):
+        nodes = quadratics(self.graph, places, evidence)
+        for node in nodes:
             at, scale = node.at, places.scale[node.at]
             move, left = node.best(self._tied[at])
             best[at], curvature[at] = values[at] + scale * move, left / scale**2
             doubt[at] = self.graph.settings.doubt * scale * np.sqrt(node.error / (node.samples * left))
             blocks.append((at, _damping(node.curvature / np.outer(scale, scale), distance[at], price[at])))
         self._damping = _blocks(blocks, len(values))
-        apart = np.maximum(np.abs(best - self._pooled(best, curvature)) - doubt, 0)
+        pooled = self._pooled(best, curvature)
+        apart = np.maximum(np.abs(best - pooled) - doubt, 0)
         saved = 0.5 * curvature * np.square(apart)
         known = ~np.isnan(saved)
         pays, before = known & (saved > price), self._tied.copy()
@@ -167,7 +169,9 @@ class Stencils:
         barred = np.array([self._barred.get(int(code), (0, 0))[0] > step for code in self._code], bool)
         close = known & ~pays & (self._code >= 0) & ~barred
         self._close = np.where(close, self._close + 1, 0)
-        self._tied = before & ~pays | self._chosen(close & ~before)
+        chosen = self._chosen(close & ~before)
+        self._bring(chosen, pooled - values, nodes)
+        self._tied = before & ~pays | chosen
         self._arrange()
         changes = [Change("escape", int(k), 1, float(saved[k]), float(price[k])) for k in escaped]
         new = ~before[self.ties.at]
@@ -189,6 +193,25 @@ class Stencils:
             order = ready[np.lexsort((place, -count[back.reshape(-1)]))]
             chosen[order[np.unique(self.places.node[order], return_index=True)[1]]] = True
         return chosen
+
+    def _bring(self, chosen: NDArray[np.bool_], way: Array, nodes: list[Quadratic]) -> None:
+        """Let weights that are about to be tied go to the others of their tie, or else all the way (n,), in shared units,
+        to the pooled value; the other weights of their nodes make up for it."""
+        ties, names = self.ties, self._names(np.arange(len(way)))
+        centres = dict(zip(names[ties.at].tolist(), ties.value[ties.group].tolist(), strict=True))
+        values, by = self.places.shared(self.places.weights), np.zeros(len(way))
+        for node in nodes:
+            for k in np.flatnonzero(chosen[node.at]):
+                weight = int(node.at[k])
+                centre = centres.get(int(names[weight]))
+                distance = way[weight] if centre is None else centre - values[weight]
+                by[node.at] += node.with_others(int(k), self._tied[node.at]) * distance / self.places.scale[weight]
+        self.places.shift(by)
+
+    def _names(self, at: Integers) -> Integers:
+        """Which tie these weights would belong to, by place and family."""
+        found: Integers = self.places.place[at] * self.graph.nodes + self._family[self.places.node[at]]
+        return found
 
     def _prices(self, price: Array) -> Array:
         """Of every weight; a tap serves all numbers of its node."""
@@ -257,7 +280,7 @@ class Stencils:
         self._column = np.unique(places.place[self._shared], return_inverse=True)[1].reshape(-1)
         self._tied &= places.hot
         at = np.flatnonzero(self._tied)
-        ties = places.place[at] * self.graph.nodes + self._family[places.node[at]]
+        ties = self._names(at)
         _, back, count = np.unique(ties, return_inverse=True, return_counts=True)
         large = count[back.reshape(-1)] >= MEMBERS
         self._tied[at[~large]], self._close[at[~large]] = False, 0
