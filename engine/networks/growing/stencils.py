@@ -195,8 +195,8 @@ class Stencils:
         return chosen
 
     def _bring(self, chosen: NDArray[np.bool_], way: Array, nodes: list[Quadratic]) -> None:
-        """Let weights that are about to be tied go to the others of their tie, or else all the way (n,), in shared units,
-        to the pooled value; the other weights of their nodes make up for it."""
+        """Let weights that are about to be tied go to the others of their tie, or else all the `way` (n,) to the pooled
+        value, in shared units; the other weights of their nodes make up for it."""
         ties, names = self.ties, self._names(np.arange(len(way)))
         centres = dict(zip(names[ties.at].tolist(), ties.value[ties.group].tolist(), strict=True))
         values, by = self.places.shared(self.places.weights), np.zeros(len(way))
