@@ -50,7 +50,7 @@ class GrowthSettings:
     """Whether nodes with like stencils learn and grow together."""
     radius: float = 0.2
     """1 - cosine up to which two stencils are alike."""
-    attraction: float = 10.0
+    attraction: float = 0.0
     """Pull of likes on each other, in step sizes by distance."""
     horizon: int = 3
     """Meta-steps for which a cell must have been close to its likes before it is tied; 0 for never."""

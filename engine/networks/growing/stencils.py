@@ -3,10 +3,10 @@
 A node's stencil is its weights by place (see `places`). Two stencils are alike if what they read of other nodes has a
 cosine of at least 1 - radius. Of any other nothing is taken over, however near it is to that.
 
-    attraction  Hot weights v of a node are drawn to the means m of their likes, with momentum:
-                u <- 0.9 u + 0.1 rate strength (1 + C d^2 / 2 price)^-1 (m - v),   v <- v + u
-                so a pull is damped along whatever the node's loss is curved, C, by more than the price of a weight over
-                d, the usual distance
+    attraction  Hot weights v of a node that would do as well with their likes' value are drawn to the means m of these:
+                u <- 0.9 u + 0.1 rate strength (1 + C d^2 / 2 p)^-1 (m - v),   v <- v + u
+                so a pull is damped along whatever the node's loss is curved, C, by more than a hundredth of the price
+                of a weight, p, over d, the usual distance
     tie         a weight that `horizon` meta-steps one after the other would have done as well with the value that is
                 best for all its likes becomes their centre plus a sparse residual (see `ties`)
     escape      a weight whose own best value saves more than the price of a cell over that of its tie is set free; each
@@ -42,6 +42,8 @@ COMMON = 2
 MEMBERS = 3
 """Cells of a tie, at the least."""
 MOMENTUM = 0.9
+CHEAP = 0.01
+"""Share of a weight's price that pulls may cost."""
 FREE = 5
 """Meta-steps for which an escaped cell stays free, twice as many each time."""
 
@@ -118,7 +120,7 @@ class Stencils:
         if not strength or not len(at):
             return
         count, mean = self._of_likes(values[at])
-        moved = (count > 0) & self.places.hot[at] & ~self._tied[at]
+        moved = (count > 0) & self.places.hot[at] & ~self._tied[at] & (self._close[at] > 0)
         pull = np.zeros(len(values))
         pull[at[moved]] = strength * rate * (mean - values[at])[moved]
         self._velocity = MOMENTUM * self._velocity + (1 - MOMENTUM) * (self._damping @ pull)
@@ -289,9 +291,9 @@ class Stencils:
 
 
 def _damping(curvature: Array, distance: Array, price: Array) -> Array:
-    """By what pulls on a node's weights (K,) are multiplied, (K, K): (1 + C d^2 / 2 price)^-1 with d the usual distance
-    to what draws them, so that a pull acts only along what costs less than a weight does."""
-    size = np.square(distance).mean() / (2 * max(float(price.mean()), 1e-12))
+    """By what pulls on a node's weights (K,) are multiplied, (K, K): (1 + C d^2 / 2 p)^-1 with d the usual distance to
+    what draws them and p a share of the price, so that a pull acts only along what costs next to nothing."""
+    size = np.square(distance).mean() / (2 * max(CHEAP * float(price.mean()), 1e-12))
     found: Array = np.linalg.inv(np.eye(len(distance)) + curvature * size)
     return found
 
