@@ -89,6 +89,23 @@ def test_every_knob_changes_a_measured_number(knob: str, value: float, untouched
     assert not all(np.array_equal(a, b) for a, b in zip(measured, untouched, strict=True))
 
 
+def test_only_a_graph_with_stencils_has_their_knob_and_it_acts() -> None:
+    growth = {
+        "stream": "lorenz96", "parameters": {"nodes": 10, "steps": 1200}, "cells": 200, "products": True,
+        "knots": 0, "memory": 1, "stencils": True, "commits": 8,
+    }  # fmt: skip
+    ends = []
+    for attraction in (0.0, 100.0):
+        session = Session(small(growth=growth))
+        session.apply(SetParameter("attraction", attraction))
+        network = run(session, 120)
+        assert network.learner.stencils is not None
+        assert network.learner.stencils.likes.any()
+        ends.append(figures(network))
+    assert not all(np.array_equal(a, b) for a, b in zip(*ends, strict=True))
+    assert "attraction" not in Session(small()).network.parameters
+
+
 def test_freezing_stops_learning_and_grow_stops_the_planner() -> None:
     session = Session(small())
     network = run(session, 60)

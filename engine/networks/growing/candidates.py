@@ -34,6 +34,8 @@ class Candidate:
     line: int = -1
     tap: int = 0
     snr: float = 0.0
+    near: bool = False
+    """Whether the node's stencil would grow by it."""
 
 
 def values_of(graph: Graph, node: int, done: Pass) -> Array:

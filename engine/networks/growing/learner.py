@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.networks.growing.economy import Barrier
 from engine.networks.growing.graph import Graph
+from engine.networks.growing.stencils import Stencils
 
 Array = NDArray[Any]
 SMOOTHING = 0.02
@@ -35,6 +36,7 @@ class Learner:
         """Moving averages of the size of each node's gradient, and of its square: signs of trouble."""
         self.steps = 0
         self.rate = graph.settings.rate
+        self.stencils = Stencils(graph) if graph.settings.stencils else None
 
     def errors(self, count: int) -> tuple[Any, Array]:
         """A forward pass over `count` fresh samples, and its errors (S, B).
@@ -65,6 +67,8 @@ class Learner:
         rate = self.rate / self.barrier.damping(graph)
         graph.core.step(cells, rate, settings.threshold)
         step_taps(graph, taps, rate)
+        if self.stencils is not None:
+            self.stencils.step(cells, taps, rate)
         self.steps += 1
         return loss
 

@@ -36,7 +36,7 @@ LOST = 20.0
 
 def growing_knobs(settings: GrowthSettings) -> dict[str, Knob]:
     """How the graph learns and grows."""
-    return {
+    found = {
         "rate": Knob(settings.rate, 1e-5, 0.3, "", "Step size of Adam.", "log"),
         "shrink": Knob(0, 0, 1, "", "Soft threshold on weights after each step, in step sizes."),
         "doubt": Knob(settings.doubt, 0, 10, "", "Standard errors that are taken off a measured gain."),
@@ -48,6 +48,9 @@ def growing_knobs(settings: GrowthSettings) -> dict[str, Knob]:
         "grow": Knob(1, 0, 1, "", "Let the planner add and take away structure.", "switch"),
         "freeze": Knob(0, 0, 1, "", "Stop learning; everything else goes on.", "switch"),
     }
+    if settings.stencils:
+        found["attraction"] = Knob(settings.attraction, 0, 100, "", "Pull of like stencils on each other.")
+    return found
 
 
 class GrowingNetwork:
@@ -109,8 +112,9 @@ class GrowingNetwork:
         knob = {name: found.value for name, found in self._own.items()}
         graph = self.graph
         graph.settings = replace(
-            graph.settings, threshold=knob["shrink"], doubt=knob["doubt"], price=knob["price"], scale=knob["curvature"]
-        )
+            graph.settings, threshold=knob["shrink"], doubt=knob["doubt"], price=knob["price"], scale=knob["curvature"],
+            attraction=knob.get("attraction", graph.settings.attraction),
+        )  # fmt: skip
         self.learner.rate, self.learner.barrier.scale = knob["rate"], knob["curvature"]
         graph.pace[:] = knob["pace"]
         graph.reliability = knob["reliability"]

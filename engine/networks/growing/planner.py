@@ -77,6 +77,7 @@ class Planner:
             self._realise()
             self._shed()
             self.fading.renumber(*self.graph.compact())
+            self._tie()
 
     def _alone(self) -> Any:
         """Thousands of small matrix products: a second BLAS thread would only be waited for."""
@@ -179,6 +180,33 @@ class Planner:
             words = candidates.words(self.graph, gone, self.labels)
             self.fading.tap(int(line), int(tap), heirs_of_tap(self.graph, int(line), int(tap), passes))
             self._note_loss(gone.row, words, saved[line, tap], price[node])
+
+    def _tie(self) -> None:
+        """Let nodes with like stencils share weights, and let go those that pay for themselves."""
+        stencils = self.learner.stencils
+        if stencils is None:
+            return
+        graph, learner = self.graph, self.learner
+        evidence = [learner.errors(graph.settings.evidence) for _ in range(2)]
+        for found in stencils.review(evidence, prices(learner).within, learner.steps):
+            row, words = self._words_of_weight(found.weight)
+            shared = f", one weight for {found.members} nodes" if found.members > 1 else ""
+            self.ledger.note(
+                Commit(0, learner.steps, found.kind, row // graph.features, row, words + shared, cells=0,
+                       realised=found.saved, price=found.price)
+            )  # fmt: skip
+
+    def _words_of_weight(self, weight: int) -> tuple[int, str]:
+        """Row of a cell or grown tap, and what it is."""
+        graph = self.graph
+        if weight < graph.core.struct:
+            row, column = (int(i) for i in graph.core.M_idx[weight])
+            return row, candidates.words_of_cell(graph, row, column, self.labels)
+        grown = np.argwhere(graph.connectors.active[:, 1:])
+        line, tap = (int(i) for i in grown[weight - graph.core.struct])
+        node = int(graph.connectors.reader[line])
+        found = candidates.Candidate("tap", node, node * graph.features, line=line, tap=tap + 1)
+        return found.row, candidates.words(graph, found, self.labels)
 
     def _passes(self) -> list[Pass]:
         return [self.learner.errors(self.graph.settings.evidence)[0] for _ in range(2)]

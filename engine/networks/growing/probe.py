@@ -37,6 +37,8 @@ DAMPED = 0.6
 """Share of a Newton step that each takes."""
 SHORTLIST = 6
 """Regions of a row that are probed, and taps of a node."""
+NEAR = 4.0
+"""How many times as much as a near region of its kind a far one must promise to be taken before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Probe:
             values = [values_of(graph, node, done) for done in passes]
             rows = range(node * graph.features, (node + 1) * graph.features)
             mine = [c for row in rows for c in self._of_row(node, row, values, freed, knots)]
+            if self.learner.stencils is not None:
+                mine = _joined(self.learner.stencils.nearby(node, SHORTLIST), mine)
             found[node] = mine + taps[node][:SHORTLIST]
         return found
 
@@ -235,7 +239,7 @@ class Probe:
                     into[r] = free
             left = price.relaxed(rows, own)
             costs = np.array([_cost(graph, left, c) for c in some])
-            chosen = self._choose(_moments(features, own), frozen, costs)
+            chosen = self._choose(_moments(features, own), frozen, costs, some)
             if chosen:
                 return [self._settled(some[at], gain, errors, passes, costs[at]) for at, gain in chosen]
         return []
@@ -263,7 +267,7 @@ class Probe:
         return Probed(c, value, *gain, price, Heirs(np.concatenate(cells), np.concatenate(shares)))
 
     def _choose(
-        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array
+        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array, some: list[Candidate]
     ) -> list[tuple[int, tuple[float, float, float, float]]]:
         """Places of what pays, best first; with gain, gain on a frozen base, standard error and score."""
         settings = self.graph.settings
@@ -273,7 +277,7 @@ class Probe:
         while left.any() and len(chosen) < settings.commits:
             value, gains = _two_steps(slope, curvature)
             gain, error = gains.mean(0), gains.std(0, ddof=1) / np.sqrt(BATCHES)
-            score = np.where(left, gain - settings.doubt * error - costs, -np.inf)
+            score = _nearest(np.where(left, gain - settings.doubt * error - costs, -np.inf), some)
             best = int(score.argmax())
             if score[best] <= 0:
                 break
@@ -282,6 +286,26 @@ class Probe:
             left[best] = False
             slope = slope + curvature[:, :, best] * value[best]
         return chosen
+
+
+def _joined(near: list[Candidate], others: list[Candidate]) -> list[Candidate]:
+    """Both; what is near counts as that, with the ratio that it was found at."""
+    place = {(c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below): c for c in others}
+    found = []
+    for c in near:
+        twin = place.pop((c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below), None)
+        found.append(c if twin is None else replace(c, snr=twin.snr))
+    return found + list(place.values())
+
+
+def _nearest(score: Array, some: list[Candidate]) -> Array:
+    """Scores without those of regions that promise less than NEAR times what a near one of their kind does."""
+    near = np.array([c.near for c in some])
+    if not near.any():
+        return score
+    kinds = np.array([c.kind for c in some])
+    rival = np.array([score[near & (kinds == kind)].max(initial=0) for kind in kinds])
+    return np.where(near | (score > NEAR * rival), score, -np.inf)
 
 
 def _within(graph: Graph, c: Candidate) -> bool:

@@ -46,3 +46,11 @@ class GrowthSettings:
     """Share of a number's loss that a cell which reads another node must explain, at the least."""
     scale: float = 1.0
     """Of the barrier gamma."""
+    stencils: bool = False
+    """Whether nodes with like stencils learn and grow together."""
+    radius: float = 0.2
+    """1 - cosine up to which two stencils are alike."""
+    attraction: float = 0.0
+    """Pull of likes on each other, in step sizes by distance."""
+    horizon: int = 3
+    """Meta-steps for which a cell must have been close to its likes before it is tied; 0 for never."""

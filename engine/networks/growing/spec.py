@@ -34,6 +34,8 @@ class GrowthTable(BaseModel):
     evidence: Annotated[int, Field(ge=8, le=65536)] = 1024
     cycle: Annotated[int, Field(ge=1, le=100_000)] = 50
     commits: Annotated[int, Field(ge=1, le=64)] = 2
+    stencils: bool = False
+    """Whether nodes with like stencils learn and grow together."""
     listened: Annotated[int, Field(ge=100, le=100_000)] = 1000
     """Ticks that it has heard before its first."""
 
