@@ -46,3 +46,13 @@ class GrowthSettings:
     """Share of a number's loss that a cell which reads another node must explain, at the least."""
     scale: float = 1.0
     """Of the barrier gamma."""
+    help: bool = True
+    """Whether a region that cannot mend its error gets a probe of its best Cold neighbour."""
+    clones: bool = True
+    """Whether overloaded lines are cloned on trial."""
+    sleeps: bool = True
+    """Whether nodes that do not pay consolidate to identities, and materialise when they would."""
+    discovers: bool = True
+    """Whether nodes are clustered now and then."""
+    crossover: bool = True
+    """Whether learning passes of a dense graph are computed by whole matrices."""
