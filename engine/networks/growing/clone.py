@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.core import BudgetError
-from engine.networks.growing.graph import Array, Graph
+from engine.networks.growing.graph import Graph
 from kernels.sparse import ABOVE, PRODUCT
 
 
@@ -42,16 +42,31 @@ def clone(graph: Graph, line: int, tick: int = 0) -> int:
     return new
 
 
-def tilt(graph: Graph, line: int, copy: int, by: Array) -> None:
-    """Move shares `by` (n,) of the weights of a line's Hot cells, in the order of `cells_on`, to their twins on a
-    clone; predictions stay as they are while both have the same taps."""
+def split(graph: Graph, line: int, leaving: NDArray[np.bool_], tick: int = 0) -> int:
+    """Clone a line and share its Hot cells, in the order of `cells_on`, out between both: those `leaving` (n,) are the
+    clone's. Predictions stay as they are. The clone's number; raises BudgetError, and then nothing was changed."""
     core = graph.core
+    new = clone(graph, line, tick)
     cells = cells_on(graph, line)
     places = core.M_idx[cells].copy()
-    places[:, 1] = [graph.terms.find(*_shape(graph, int(term), line, copy)) for term in places[:, 1]]
-    moved = (by * core.W_vals[cells]).astype(core.dtype)
-    core.W_vals[cells] -= moved
-    core.shift(places, moved)
+    places[:, 1] = [graph.terms.find(*_shape(graph, int(term), line, new)) for term in places[:, 1]]
+    twins = core.find(places)
+    core.W_vals[cells] *= 2
+    core.W_vals[twins] *= 2
+    for name in ("mean", "square", "age", "born"):
+        getattr(core, name)[twins] = getattr(core, name)[cells]
+    core.remove(np.where(leaving, cells, twins))
+    return new
+
+
+def twins(graph: Graph, line: int, copy: int, tick: int = 0) -> None:
+    """Give a line a cell of weight 0 for each of its clone's that it lacks. Raises BudgetError."""
+    places = graph.core.M_idx[cells_on(graph, copy)].copy()
+    if len(places) > graph.core.room:
+        raise BudgetError(f"no room for {len(places)} more cells")
+    places[:, 1] = [_twin(graph, int(term), copy, line) for term in places[:, 1]]
+    missing = places[graph.core.find(places) < 0]
+    graph.core.add(missing, np.zeros(len(missing)), tick)
 
 
 def merge(graph: Graph, line: int, copy: int) -> None:

@@ -8,7 +8,7 @@ Now and then nodes are clustered (HDBSCAN; Campello, Moulavi & Sander 2013) by
 
 each distance in units of its median. Clusters become modules, with pools that any node can read if the graph has room
 for them; nobody reads a new one, so it changes no output, and one that nobody has read by the next time goes. Outliers
-with more loss than most may add twice as many regions in a meta-step.
+with more loss than three quarters may add twice as many regions in a meta-step.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Discovery:
 
     def _raise_ceilings(self) -> None:
         loss = self.desk.learner.loss.reshape(self.graph.nodes, -1).mean(1)
-        chosen = np.flatnonzero((self.labels == OUTLIER) & (loss > np.median(loss))).tolist()
+        chosen = np.flatnonzero((self.labels == OUTLIER) & (loss > np.quantile(loss, 0.75))).tolist()
         most = 2 * self.graph.settings.commits
         self.probe.ceilings = dict.fromkeys(chosen, most)
         if chosen:
@@ -103,8 +103,9 @@ def clusters(apart: Array) -> NDArray[np.int64]:
     """Label of each node, -1 for those that are like no other."""
     from sklearn.cluster import HDBSCAN
 
-    least = max(2, len(apart) // 10)
-    found: NDArray[np.int64] = HDBSCAN(min_cluster_size=least, metric="precomputed", copy=True).fit_predict(apart)
+    least = max(2, round(len(apart) ** 0.5))
+    method = HDBSCAN(min_cluster_size=least, min_samples=2, metric="precomputed", copy=True)
+    found: NDArray[np.int64] = method.fit_predict(apart)
     return found
 
 

@@ -160,7 +160,6 @@ class Planner:
         graph, settings = self.graph, self.graph.settings
         price = prices(self.learner)
         worth = costs_of_cells(graph, price)
-        worth[self.edits.splits.cells] = 0
         cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
         passes = self._passes() if len(cells) else []
         for cell in cells:
@@ -178,7 +177,6 @@ class Planner:
         _, saved = prune.left_out(self.learner)
         old = lines.active & ~lines.cooling & (lines.age >= YOUNG * self.graph.settings.cycle)
         old[:, 0] = False
-        old[self.edits.splits.lines] = False
         passes = self._passes() if old.any() else []
         for line, tap in np.argwhere(old & (saved < price[lines.reader][:, None]))[::-1]:
             node = int(lines.reader[line])

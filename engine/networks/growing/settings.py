@@ -54,5 +54,5 @@ class GrowthSettings:
     """Whether nodes that do not pay consolidate to identities, and materialise when they would."""
     discovers: bool = True
     """Whether nodes are clustered now and then."""
-    crossover: bool = True
-    """Whether learning passes of a dense graph are computed by whole matrices."""
+    crossover: bool = False
+    """Whether passes of a dense graph are computed by whole matrices."""

@@ -1,19 +1,20 @@
 """Which lines are overloaded, and whether their clones pay: clone-and-split by the planner.
 
-The taps of a line serve all cells on it. A line is overloaded where its cells want different taps: with t_k (H,) the
-gradient of the taps that comes through cell k, freed of what the rows explain themselves,
+The taps of a line serve all cells on it. A line is overloaded where its cells want different taps: with t_k (H - 1,)
+the gradient of the taps beyond the first that comes through cell k,
 
     overload = (sum_k |t_k|^2 - |sum_k t_k|^2 / n) / noise
 
 how much of the gradient cancels out, in units of its variance over batches. At a meta-step the most overloaded line is
 probed: taps of its own for either half of the cells (the halves: the sign of t_k along their first principal axis),
-fitted to two batches, are compared on four others with taps that all share. If that pays the price of the cells and
-taps of a clone, the line is cloned and each half leans to a line of its own, which changes no output.
+fitted to two batches, are compared on four others with taps that all share. If that pays the price of all those taps,
+the line is cloned and either half of the cells has a line to itself, which changes no output and takes no more cells.
 
-A trial lasts a few meta-steps. Then the same comparison, between the two lines as they have become and one line with
-the best taps for both, says what the clone is worth. It stays if that is more than its price beyond doubt, and if the
-node's gradient has become no more restless; else it is merged: at once if the taps are still the same, and if not its
-cells fade and hand over to the row's others.
+A trial lasts a few meta-steps, in which the planner may grow taps of either. Then fresh batches say by how much the
+loss would rise if the line had to do for both, once its row's other cells have adapted. The clone stays if that is
+more than the price of its taps beyond doubt, and if the node's gradient has become no more restless; else it is merged:
+at once if the taps are still the same, and if not its cells fade and hand over. What was merged is left in peace for a
+while, twice as long each time.
 """
 
 from __future__ import annotations
@@ -25,21 +26,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.candidates import name_of, slope_of_cell
-from engine.networks.growing.clone import cells_on, clone, merge, tilt
+from engine.networks.growing.clone import cells_on, merge, split, twins
 from engine.networks.growing.core import BudgetError, Heat
 from engine.networks.growing.desk import Desk, judged
 from engine.networks.growing.fade import heirs_of_cell
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.probe import Prices, prices
 from engine.networks.growing.relax import Base, own_terms
+from kernels.sparse import ABOVE, BELOW, PRODUCT
 
 Array = NDArray[Any]
 FIT, JUDGE = 2, 4
 """Batches that taps are fitted to, and that they are judged on."""
-TRIAL = 3
+TRIAL = 4
 """Meta-steps that a clone is given."""
-LEAN = 0.25
-"""Share of a weight that moves to where its half of the cells goes: three quarters against one."""
+PEACE = 5
+"""Meta-steps for which a line is not cloned again after a merger."""
 RESTLESS = 1.5
 """Times the share of variance in the node's gradient before the trial that it may have after it."""
 OVERLOAD = 4.0
@@ -64,6 +66,8 @@ class Splits:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.graph = desk, desk.graph
         self.trials: list[Trial] = []
+        self._tabu: dict[tuple[int, int, int], int] = {}
+        self._peace: dict[tuple[int, int, int], int] = {}
 
     def settle(self) -> None:
         """Judge the trials that are due, and clone the most overloaded line if that promises to pay."""
@@ -79,17 +83,6 @@ class Splits:
         moved = [replace(t, line=int(lines[t.line]), copy=int(lines[t.copy])) for t in self.trials]
         self.trials = [t for t in moved if min(t.line, t.copy) >= 0]
 
-    @property
-    def lines(self) -> NDArray[np.int64]:
-        """Lines on trial, which nothing may be taken from."""
-        return np.array([line for t in self.trials for line in (t.line, t.copy)], np.int64)
-
-    @property
-    def cells(self) -> NDArray[np.int64]:
-        """Places of their cells in the list."""
-        found = [cells_on(self.graph, int(line)) for line in self.lines]
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
-
     # ---- cloning
 
     def _try_one(self) -> None:
@@ -97,34 +90,32 @@ class Splits:
         if graph.connectors.memory < 2:
             return
         passes, errors = desk.look(FIT + JUDGE)
-        busy = set(self.lines.tolist())
+        busy = {line for t in self.trials for line in (t.line, t.copy)}
         loads = {
             line: overload(graph, line, passes[:JUDGE], errors[:JUDGE])
             for line in np.unique(graph.terms.lines_used()).tolist()
-            if line not in busy and len(cells_on(graph, line)) > 1
+            if line not in busy
+            and len(cells_on(graph, line)) > 1
+            and self._tabu.get(self._key(line), -1) <= desk.learner.steps
         }
         line = max(loads, key=lambda at: loads[at][0], default=-1)
-        if line < 0 or loads[line][0] < OVERLOAD:
+        if line < 0 or loads[line][0] < OVERLOAD or loads[line][1].all():
             return
         load, half = loads[line]
-        shared, apart = [np.ones_like(half)], [half, ~half]
-        gain, error = judged(
-            _tap_gains(graph, line, apart, passes, errors) - _tap_gains(graph, line, shared, passes, errors)
-        )
+        gain, error = judged(_tap_gains(graph, line, half, passes, errors))
         node = int(graph.connectors.reader[line])
-        cost = _cost(graph, prices(desk.learner), line)
+        cost = _cost(graph, prices(desk.learner), line, 2 * (graph.connectors.memory - 1))
         if gain - graph.settings.doubt * error <= cost:
             return
-        needed = len(half) + int(graph.connectors.active[line, 1:].sum())
+        needed = int(graph.connectors.active[line, 1:].sum())
         if needed > desk.tokens.pool:
             return
         try:
-            copy = clone(graph, line, desk.learner.steps)
+            copy = split(graph, line, ~half, desk.learner.steps)
         except BudgetError:
             return
         desk.afford(node, needed)
-        tilt(graph, line, copy, np.where(half, -LEAN, LEAN) / 0.5)
-        made = desk.note("clone", node, self._words(line), cells=len(half), snr=load, predicted=float(gain),
+        made = desk.note("clone", node, self._words(line), cells=needed, snr=load, predicted=float(gain),
                          spread=float(error), price=cost)  # fmt: skip
         due = desk.learner.steps + TRIAL * graph.settings.cycle
         self.trials.append(Trial(made.number, node, line, copy, due, self._unrest(node)))
@@ -132,6 +123,10 @@ class Splits:
     def _words(self, line: int) -> str:
         c = self.graph.connectors
         return f"node {c.reader[line] + 1} <- {name_of(self.graph, int(c.source[line]), self.desk.labels)}"
+
+    def _key(self, line: int) -> tuple[int, int, int]:
+        c = self.graph.connectors
+        return int(c.reader[line]), int(c.source[line]), int(c.latency[line])
 
     def _unrest(self, node: int) -> float:
         """Share of the variance in the node's gradient energy."""
@@ -147,26 +142,34 @@ class Splits:
             return
         passes, errors = desk.look(FIT + JUDGE)
         gain, error = judged(_worth_of_two(graph, trial, passes, errors))
-        cost = _cost(graph, prices(desk.learner), trial.copy)
+        cost = _cost(graph, prices(desk.learner), trial.copy, int(graph.connectors.active[trial.copy, 1:].sum()))
         desk.ledger.realise(trial.number, float(gain))
         restless = self._unrest(trial.node) > RESTLESS * trial.unrest
         if gain - graph.settings.doubt * error > cost and not restless:
             return
-        words = self._words(trial.line) + (", restless" if restless else "")
-        count = self._merge(trial, passes[:FIT])
-        desk.note("merge", trial.node, words, cells=-count, predicted=-float(gain), spread=float(error), price=cost)
+        words, key = self._words(trial.line) + (", restless" if restless else ""), self._key(trial.line)
+        taps = int(graph.connectors.active[trial.copy, 1:].sum())
+        try:
+            self._merge(trial, passes[:FIT])
+        except BudgetError:
+            self.trials.append(replace(trial, due=desk.learner.steps + 1))
+            return
+        self._peace[key] = 2 * self._peace.get(key, PEACE)
+        self._tabu[key] = desk.learner.steps + self._peace[key] * graph.settings.cycle
+        desk.note("merge", trial.node, words, cells=-taps, predicted=-float(gain), spread=float(error), price=cost)
 
-    def _merge(self, trial: Trial, passes: list[Pass]) -> int:
-        graph = self.graph
-        c, cells = graph.connectors, cells_on(graph, trial.copy)
-        same = (c.active[trial.line] == c.active[trial.copy]).all()
+    def _merge(self, trial: Trial, passes: list[Pass]) -> None:
+        graph, c = self.graph, self.graph.connectors
+        same = bool((c.active[trial.line] == c.active[trial.copy]).all())
         if same and np.array_equal(c.taps[trial.line], c.taps[trial.copy]):
             merge(graph, trial.line, trial.copy)
-            return len(cells)
+            return
+        twins(graph, trial.line, trial.copy, self.desk.learner.steps)
+        passes = [graph.forward(done.seen) for done in passes]
+        cells = cells_on(graph, trial.copy)
         graph.core.heat[cells] = Heat.COOLING
         for cell in cells:
             self.desk.fading.cell(int(cell), heirs_of_cell(graph, int(cell), passes))
-        return len(cells)
 
 
 def overload(graph: Graph, line: int, passes: list[Pass], errors: list[Array]) -> tuple[float, NDArray[np.bool_]]:
@@ -182,8 +185,7 @@ def overload(graph: Graph, line: int, passes: list[Pass], errors: list[Array]) -
 
 def _pulls(graph: Graph, line: int, cells: NDArray[np.int64], done: Pass, errors: Array) -> Array:
     """Tap gradients (cells, H - 1) that come through each cell."""
-    c = graph.connectors
-    late = done.seen[c.latency[line], 1:, c.source[line]]
+    late = _late(graph, line, done)
     found = np.empty((len(cells), len(late)))
     for at, cell in enumerate(cells):
         row = graph.core.M_idx[cell, 0]
@@ -191,82 +193,97 @@ def _pulls(graph: Graph, line: int, cells: NDArray[np.int64], done: Pass, errors
     return found
 
 
-def _effects(
-    graph: Graph, line: int, cells: NDArray[np.int64], groups: list[NDArray[np.bool_]], done: Pass
-) -> dict[int, Array]:
-    """Of each row what one unit of each tap beyond the first does, taps apart for each group: (groups (H - 1), B)."""
-    c = graph.connectors
-    late = done.seen[c.latency[line], 1:, c.source[line]]
+def _through(graph: Graph, cells: NDArray[np.int64], line: int, done: Pass) -> dict[int, Array]:
+    """d y / d line of each row through these cells, (B,)."""
     found: dict[int, Array] = {}
-    for place, cell in enumerate(cells):
+    for cell in cells:
         row = int(graph.core.M_idx[cell, 0])
-        into = found.setdefault(row, np.zeros((len(groups), *late.shape)))
-        through = late * slope_of_cell(graph, int(cell), line, done)
-        for at, group in enumerate(groups):
-            if group[place]:
-                into[at] += through
-    return {row: value.reshape(-1, value.shape[-1]) for row, value in found.items()}
-
-
-def _tap_gains(
-    graph: Graph, line: int, groups: list[NDArray[np.bool_]], passes: list[Pass], errors: list[Array]
-) -> Array:
-    """Falls of the node's loss (JUDGE,) once each group of the line's cells has the taps that suit it best, all rows
-    freed of what their own terms explain."""
-    cells = cells_on(graph, line)
-    effects = [_effects(graph, line, cells, groups, done) for done in passes]
-    rows = list(effects[0])
-    free: list[list[Array]] = [[] for _ in passes]
-    left: list[list[Array]] = [[] for _ in passes]
-    for row in rows:
-        base = Base(own_terms(graph, row, passes))
-        for into, signal in zip(free, base.without([e[row] for e in effects]), strict=True):
-            into.append(signal)
-        for into, signal in zip(left, base.without([e[row] for e in errors]), strict=True):
-            into.append(signal)
-    samples = errors[0].shape[1]
-    signals, wanted = [np.concatenate(f, 1) for f in free], [np.concatenate(e) for e in left]
-    fitted = Base(signals[:FIT]).explain(wanted[:FIT])
-    rest = [e - fitted @ f for f, e in zip(signals[FIT:], wanted[FIT:], strict=True)]
-    return np.array([0.5 * (e @ e - r @ r) / samples for e, r in zip(wanted[FIT:], rest, strict=True)], np.float64)
-
-
-def _worth_of_two(graph: Graph, trial: Trial, passes: list[Pass], errors: list[Array]) -> Array:
-    """By how much the node's loss (JUDGE,) would rise if one line, with taps and weights that suit it best, did for
-    both."""
-    c, terms, core = graph.connectors, graph.terms, graph.core
-    both = np.union1d(cells_on(graph, trial.line), cells_on(graph, trial.copy))
-    found = np.zeros(JUDGE)
-    for row in np.unique(core.M_idx[both, 0]):
-        own = core.hot_of_row(int(row))
-        columns = core.M_idx[own, 1]
-        mine = own[np.isin(own, both)]
-        one = columns[~terms.reads(trial.copy)[columns]]
-        wanted = [e[row] for e in errors]
-        two = [done.terms[columns] for done in passes]
-        merged = []
-        for done in passes:
-            late = done.seen[c.latency[trial.line], 1:, c.source[trial.line]]
-            through = np.zeros_like(late[0])
-            for cell in mine:
-                for line in (trial.line, trial.copy):
-                    slope = slope_of_cell(graph, int(cell), line, done)
-                    through = through if slope is None else through + slope
-            merged.append(np.concatenate((done.terms[one], late * through)))
-        found += _left(merged, wanted) - _left(two, wanted)
+        slope = slope_of_cell(graph, int(cell), line, done)
+        if slope is not None:
+            found[row] = found[row] + slope if row in found else slope
     return found
 
 
-def _left(signals: list[Array], wanted: list[Array]) -> Array:
-    """Loss (JUDGE,) that is left of what is wanted when signals (K, B) are fitted to the first batches."""
-    fitted = Base(signals[:FIT]).explain(wanted[:FIT])
-    rest = [e - fitted @ f for f, e in zip(signals[FIT:], wanted[FIT:], strict=True)]
-    return np.array([0.5 * float(np.square(r, dtype=np.float64).mean()) for r in rest])
+def _left(bases: dict[int, list[Array]], effects: list[dict[int, Array]], wanted: list[Array]) -> Array:
+    """Loss of a node (JUDGE,) that is left of errors (S, B) once its rows' `bases` (K, B), a list over passes, and then
+    the `effects` of taps that rows share, (taps, B) of each pass and row, are fitted to the first batches."""
+    free: list[list[Array]] = [[] for _ in wanted]
+    left: list[list[Array]] = [[] for _ in wanted]
+    for row, signals in bases.items():
+        base = Base(signals[:FIT])
+        shares = base.explain([e[row] for e in wanted[:FIT]])
+        feeds = [e[row] for e in effects]
+        taps = base.explain(feeds[:FIT]) if feeds else np.empty((len(shares), 0))
+        for at, f in enumerate(signals):
+            left[at].append(wanted[at][row] - shares @ f)
+            if feeds:
+                free[at].append(feeds[at] - taps.T @ f)
+    rest = [np.concatenate(e) for e in left]
+    if effects:
+        signals = [np.concatenate(f, 1) for f in free]
+        fitted = Base(signals[:FIT]).explain(rest[:FIT])
+        rest = [e - fitted @ f for f, e in zip(signals, rest, strict=True)]
+    samples = wanted[0].shape[1]
+    return np.array([0.5 * float(np.square(r, dtype=np.float64).sum()) / samples for r in rest[FIT:]])
 
 
-def _cost(graph: Graph, price: Prices, line: int) -> float:
-    """What the cells and grown taps of a line must earn. (The edge is there already, whoever is read.)"""
-    rows = graph.core.M_idx[cells_on(graph, line), 0]
-    node, features = int(graph.connectors.reader[line]), graph.features
-    tap = price.within[node * features : (node + 1) * features].sum()
-    return float(price.within[rows].sum() + tap * graph.connectors.active[line, 1:].sum())
+def _tap_gains(graph: Graph, line: int, half: NDArray[np.bool_], passes: list[Pass], errors: list[Array]) -> Array:
+    """Falls of the node's loss (JUDGE,) by taps of its own for each half of the cells, instead of taps for all."""
+    cells = cells_on(graph, line)
+    rows = [int(row) for row in np.unique(graph.core.M_idx[cells, 0])]
+    bases = {row: own_terms(graph, row, passes) for row in rows}
+    shared, apart = [], []
+    for done in passes:
+        late = _late(graph, line, done)
+        halves = [_through(graph, some, line, done) for some in (cells[half], cells[~half])]
+        both = _through(graph, cells, line, done)
+        shared.append({row: late * both[row] for row in rows})
+        apart.append({row: np.concatenate([late * one.get(row, 0) for one in halves]) for row in rows})
+    return _left(bases, shared, errors) - _left(bases, apart, errors)
+
+
+def _worth_of_two(graph: Graph, trial: Trial, passes: list[Pass], errors: list[Array]) -> Array:
+    """By how much the node's loss (JUDGE,) would rise if the line did for its clone too."""
+    terms, core = graph.terms, graph.core
+    rows = [int(row) for row in np.unique(core.M_idx[cells_on(graph, trial.copy), 0])]
+    two = {row: own_terms(graph, row, passes) for row in rows}
+    one: dict[int, list[Array]] = {}
+    wanted = [e.copy() for e in errors]
+    for row in rows:
+        own = core.hot_of_row(row)
+        for e, signals in zip(wanted, two[row], strict=True):
+            e[row] -= core.W_vals[own] @ signals
+        columns = core.M_idx[own, 1]
+        cloned = terms.reads(trial.copy)[columns]
+        one[row] = []
+        for done in passes:
+            signals = done.terms[columns]
+            signals[cloned] = [_as_if(graph, int(f), trial, done) for f in columns[cloned]]
+            one[row].append(signals)
+    return _left(one, [], wanted) - _left(two, [], wanted)
+
+
+def _as_if(graph: Graph, column: int, trial: Trial, done: Pass) -> Array:
+    """A clone's term, (B,), if it read the line."""
+    terms = graph.terms
+    ends = [trial.line if end == trial.copy else int(end) for end in (terms.left[column], terms.right[column])]
+    a, b, kind = done.lines[ends[0]], done.lines[ends[1]], terms.kinds[column]
+    found: Array = a
+    if kind == PRODUCT:
+        found = a * b
+    elif kind in (ABOVE, BELOW):
+        found = np.maximum((a - terms.knots[column]) * (1 if kind == ABOVE else -1), 0)
+    return found
+
+
+def _late(graph: Graph, line: int, done: Pass) -> Array:
+    """What the taps of a line beyond the first would bring, (H - 1, B)."""
+    c = graph.connectors
+    found: Array = done.seen[c.latency[line], 1:, c.source[line]]
+    return found
+
+
+def _cost(graph: Graph, price: Prices, line: int, taps: int) -> float:
+    """What so many taps of a line must earn: each serves all numbers of its node."""
+    first = int(graph.connectors.reader[line]) * graph.features
+    return float(taps * price.within[first : first + graph.features].sum())
