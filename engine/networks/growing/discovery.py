@@ -6,9 +6,9 @@ Now and then nodes are clustered (HDBSCAN; Campello, Moulavi & Sander 2013) by
     rarity     log10 of E r^4 / (E r^2)^2: whether errors come often or seldom and hard
     routing    Jaccard distance of whom nodes read and are read by, themselves included
 
-each distance in units of its median. Clusters become modules, with pools that any node can read if the graph has room
-for them; nobody reads a new one, so it changes no output, and one that nobody has read by the next time goes. Outliers
-with more loss than three quarters may add twice as many regions in a meta-step.
+so a factor of ten counts as much as to have no neighbour in common. Clusters become modules, with pools that any node
+can read if the graph has room for them; nobody reads a new one, so it changes no output, and one that nobody has read
+by the next time goes. Outliers with more loss than three quarters may add twice as many regions in a meta-step.
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ def distances(graph: Graph, learner: Learner, errors: Array) -> Array:
     both = near @ near.T
     routing = 1 - both / (near.sum(1)[:, None] + near.sum(1) - both)
     parts = [np.abs(found[:, None] - found) for found in (*energy, rarity)] + [routing]
-    found: Array = np.sqrt(np.mean([np.square(part / (np.median(part[part > 0]) if part.any() else 1))
-                                    for part in parts], 0))  # fmt: skip
+    found: Array = np.sqrt(sum(np.square(part) for part in parts))
     return found
 
 

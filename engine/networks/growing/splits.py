@@ -5,10 +5,11 @@ the gradient of the taps beyond the first that comes through cell k,
 
     overload = (sum_k |t_k|^2 - |sum_k t_k|^2 / n) / noise
 
-how much of the gradient cancels out, in units of its variance over batches. At a meta-step the most overloaded line is
-probed: taps of its own for either half of the cells (the halves: the sign of t_k along their first principal axis),
-fitted to two batches, are compared on four others with taps that all share. If that pays the price of all those taps,
-the line is cloned and either half of the cells has a line to itself, which changes no output and takes no more cells.
+how much of the gradient cancels out, in units of its variance over batches. At a meta-step the most overloaded line of
+each node is probed: taps of its own for either half of the cells (the halves: the sign of t_k along their first
+principal axis), fitted to two batches, are compared on four others with taps that all share. If that pays the price of
+all those taps, the line is cloned and either half of the cells has a line to itself, which changes no output and takes
+no more cells.
 
 A trial lasts a few meta-steps, in which the planner may grow taps of either. Then fresh batches say by how much the
 loss would rise if the line had to do for both, once its row's other cells have adapted. The clone stays if that is
@@ -70,13 +71,13 @@ class Splits:
         self._peace: dict[tuple[int, int, int], int] = {}
 
     def settle(self) -> None:
-        """Judge the trials that are due, and clone the most overloaded line if that promises to pay."""
+        """Judge the trials that are due, and clone each node's most overloaded line if that promises to pay."""
         now = self.desk.learner.steps
         due = [t for t in self.trials if t.due <= now]
         self.trials = [t for t in self.trials if t.due > now]
         for trial in due:
             self._judge(trial)
-        self._try_one()
+        self._look_for_overload()
 
     def renumber(self, lines: NDArray[np.int64]) -> None:
         """Line k is now lines[k]; a trial of which a line is gone is over."""
@@ -85,28 +86,29 @@ class Splits:
 
     # ---- cloning
 
-    def _try_one(self) -> None:
-        graph, desk = self.graph, self.desk
+    def _look_for_overload(self) -> None:
+        graph, now = self.graph, self.desk.learner.steps
         if graph.connectors.memory < 2:
             return
-        passes, errors = desk.look(FIT + JUDGE)
+        passes, errors = self.desk.look(FIT + JUDGE)
         busy = {line for t in self.trials for line in (t.line, t.copy)}
-        loads = {
-            line: overload(graph, line, passes[:JUDGE], errors[:JUDGE])
-            for line in np.unique(graph.terms.lines_used()).tolist()
-            if line not in busy
-            and len(cells_on(graph, line)) > 1
-            and self._tabu.get(self._key(line), -1) <= desk.learner.steps
-        }
-        line = max(loads, key=lambda at: loads[at][0], default=-1)
-        if line < 0 or loads[line][0] < OVERLOAD or loads[line][1].all():
-            return
-        load, half = loads[line]
-        gain, error = judged(_tap_gains(graph, line, half, passes, errors))
-        node = int(graph.connectors.reader[line])
-        cost = _cost(graph, prices(desk.learner), line, 2 * (graph.connectors.memory - 1))
-        if gain - graph.settings.doubt * error <= cost:
-            return
+        worst: dict[int, tuple[float, int, NDArray[np.bool_]]] = {}
+        for line in np.unique(graph.terms.lines_used()).tolist():
+            if line in busy or len(cells_on(graph, line)) < 2 or self._tabu.get(self._key(line), -1) > now:
+                continue
+            load, half = overload(graph, line, passes[:JUDGE], errors[:JUDGE])
+            node = int(graph.connectors.reader[line])
+            if load > max(OVERLOAD, worst.get(node, (0.0,))[0]) and not half.all():
+                worst[node] = load, line, half
+        for node, (load, line, half) in worst.items():
+            gain, error = judged(_tap_gains(graph, line, half, passes, errors))
+            cost = _cost(graph, prices(self.desk.learner), line, 2 * (graph.connectors.memory - 1))
+            if gain - graph.settings.doubt * error > cost:
+                evidence = {"snr": load, "predicted": float(gain), "spread": float(error), "price": cost}
+                self._clone(node, line, half, evidence)
+
+    def _clone(self, node: int, line: int, half: NDArray[np.bool_], evidence: dict[str, float]) -> None:
+        graph, desk = self.graph, self.desk
         needed = int(graph.connectors.active[line, 1:].sum())
         if needed > desk.tokens.pool:
             return
@@ -115,8 +117,7 @@ class Splits:
         except BudgetError:
             return
         desk.afford(node, needed)
-        made = desk.note("clone", node, self._words(line), cells=needed, snr=load, predicted=float(gain),
-                         spread=float(error), price=cost)  # fmt: skip
+        made = desk.note("clone", node, self._words(line), cells=needed, **evidence)
         due = desk.learner.steps + TRIAL * graph.settings.cycle
         self.trials.append(Trial(made.number, node, line, copy, due, self._unrest(node)))
 
