@@ -37,14 +37,8 @@ class Desk:
 
     def look(self, batches: int, lags: int = 1) -> tuple[list[Pass], list[Array]]:
         """Fresh batches of evidence: passes, which see `lags` latencies at least, and errors (S, B)."""
-        graph = self.graph
-        passes, errors = [], []
-        for _ in range(batches):
-            ticks = graph.memory.draw(self.rng, graph.settings.evidence)
-            done = graph.forward(graph.memory.seen(ticks, max(lags, graph.connectors.lags)))
-            passes.append(done)
-            errors.append(done.y - graph.targets(ticks))
-        return passes, errors
+        both = [self.learner.errors(self.graph.settings.evidence, self.rng, lags) for _ in range(batches)]
+        return [done for done, _ in both], [error for _, error in both]
 
     def afford(self, node: int, needed: int) -> bool:
         """Give a node so many tokens out of the pool, all or none."""
