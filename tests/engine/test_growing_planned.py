@@ -34,6 +34,18 @@ def kinds(planner: Planner) -> Counter[str]:
     return Counter(d.kind for d in planner.ledger.decisions)
 
 
+def guard(planner: Planner) -> None:
+    """From now on no edit may change an output when it is made."""
+    settle = planner.edits.settle
+
+    def guarded() -> None:
+        before = outputs(planner.graph)
+        settle()
+        np.testing.assert_allclose(outputs(planner.graph), before, atol=1e-6)
+
+    planner.edits.settle = guarded  # type: ignore[method-assign]
+
+
 # ---- all of them
 
 
@@ -45,14 +57,7 @@ def edited(seed: int) -> Counter[str]:
                     doubt=0.0, least=0.0, knots=3, pools=2)  # fmt: skip
     wire(graph, rng, cells=cells // 3, taps=2)
     planner = planner_of(graph, seed % 1000)
-    settle = planner.edits.settle
-
-    def watched_settle() -> None:
-        before = outputs(graph)
-        settle()
-        np.testing.assert_allclose(outputs(graph), before, atol=1e-6)
-
-    planner.edits.settle = watched_settle  # type: ignore[method-assign]
+    guard(planner)
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in ((splits, "OVERLOAD", 0.0), (splits, "TRIAL", 1), (discovery, "RARELY", 2)):
             patch.setattr(module, name, value)
@@ -268,6 +273,7 @@ def test_a_silent_node_sleeps_and_is_itself_again_when_it_moves() -> None:
     graph = Graph(3, 1, replace(watched(STATES).settings, cycle=10, knots=0, products=False, evidence=256))
     graph.measure(states)
     planner = planner_of(graph)
+    guard(planner)
     asleep: list[tuple[int, int]] = []
     for tick, state in enumerate(graph.scaled(states)):
         graph.memory.push(state)
