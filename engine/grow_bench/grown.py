@@ -15,15 +15,19 @@ Array = NDArray[np.float64]
 
 
 class Grown:
-    """A graph that has grown on the training part for so many steps. `shapes` are "products", "hinges" or both."""
+    """A graph that has grown on the training part for so many steps. `shapes` are "products", "hinges" or both;
+    `switches` are those of `GrowthSettings`."""
 
     def __init__(
-        self, problem: Problem, steps: int, seed: int, *, rate: float, memory: int, shapes: str, jitter: float = 0.0
-    ) -> None:
+        self, problem: Problem, steps: int, seed: int, *, rate: float, memory: int, shapes: str, jitter: float = 0.0,
+        **switches: bool,
+    ) -> None:  # fmt: skip
         stream = problem.stream
         products, hinges = "products" in shapes, "hinges" in shapes
         knots = GrowthSettings().knots if hinges else 0
-        settings = GrowthSettings(rate=rate, memory=memory, products=products, knots=knots, jitter=jitter)
+        settings = GrowthSettings(
+            rate=rate, memory=memory, products=products, knots=knots, jitter=jitter, **switches
+        )  # fmt: skip
         self.graph = graph = Graph(stream.nodes, stream.features, settings, seed=seed)
         graph.measure(problem.training)
         for state in graph.scaled(problem.training.reshape(len(problem.training), -1)):

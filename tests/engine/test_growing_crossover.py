@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.networks.growing.crossover import AGREEING, COOL_DOWN, Costs, Crossover, DenseBlock, measured, random_core
+from engine.networks.growing.core import Form
+from engine.networks.growing.crossover import (
+    AGREEING,
+    COOL_DOWN,
+    Costs,
+    Crossover,
+    DenseBlock,
+    OnThisDevice,
+    measured,
+    random_core,
+)
+from engine.networks.growing.learner import Learner
+from engine.networks.growing.planner import Planner
+from tests.engine.growing_cases import wanderers, watched, wire
 
 COSTS = Costs(alpha=8.0, beta=1.0)
 
@@ -58,3 +71,42 @@ def test_measured_costs_are_those_of_this_device() -> None:
     assert costs is measured(64, 64, 4)
     assert costs.beta > 0
     assert costs.alpha > 0
+
+
+def test_costs_on_this_device_are_measured_only_where_they_count() -> None:
+    judge = OnThisDevice(3)
+    measured.cache_clear()
+    assert [judge.faster(cells, 10, 100) for cells in (40, 300)] == ["sparse", "dense"]
+    assert measured.cache_info().currsize == 0
+    assert judge.faster(100, 10, 100) == measured(10, 128, 3).faster(100, 10, 100)
+
+
+def test_a_graph_is_the_same_function_in_either_form() -> None:
+    graph = wire(watched(wanderers(5, 2)), np.random.default_rng(1), latency=1)
+    done, error = Learner(graph).errors(20)
+    cells, taps = graph.backward(done, error)
+    graph.core.form = "dense"
+    again = graph.forward(done.seen)
+    np.testing.assert_allclose(again.y, done.y, atol=1e-12)
+    for one, other in zip(graph.backward(again, error), (cells, taps), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_dense_graph_changes_its_form_after_agreeing_meta_steps_and_grows_the_same(wanted: bool) -> None:
+    """Three nodes that read all: more than a fifth of all cells."""
+    ends, forms = [], []
+    for crossover in (wanted, False):
+        graph = wire(watched(wanderers(3, 1), cycle=2, crossover=crossover), np.random.default_rng(4), taps=4)
+        graph.crossover = Crossover(Costs(1e9, 1.0), graph.states, 1)
+        planner = Planner(Learner(graph))
+        seen: list[Form] = []
+        for _ in range(14):
+            planner.step()
+            seen.append(graph.core.form)
+        forms.append(seen)
+        ends.append(graph.forward(graph.memory.seen(graph.memory.ready[:50], graph.connectors.lags)).y)
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-8)
+    at = 2 * AGREEING - 1
+    assert forms[0] == (["sparse"] * at + ["dense"] * (14 - at) if wanted else forms[1])
+    assert set(forms[1]) == {"sparse"}

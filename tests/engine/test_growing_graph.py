@@ -191,6 +191,29 @@ def test_the_barrier_rises_without_bound_towards_the_limit_and_is_never_crossed(
         graph.connect(0, 9, 1.0)
 
 
+@given(st.integers(1, 10_000), st.floats(0.01, 100), st.lists(st.floats(0, 1, exclude_max=True), min_size=2))
+@settings(max_examples=50, deadline=None)
+def test_the_barrier_never_falls_while_complexity_grows(limit: int, scale: float, shares: list[float]) -> None:
+    barrier = Barrier(limit, scale)
+    found = [barrier.at(limit * share) for share in sorted(shares)]
+    assert (np.diff(found) >= 0).all()
+    assert found[0] >= barrier.at(0) == pytest.approx(1 / scale)
+    assert np.isfinite(found).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_complexity_stays_below_the_number_of_cells_and_taps_however_large_they_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = wire(watched(wanderers(4, 2), cells=30, taps=6), rng)
+    barrier = Barrier(graph.core.limit + graph.connectors.limit)
+    for size in (1e-3, 1.0, 1e3, 1e6):
+        graph.core.W_vals[:] = size * rng.standard_normal(graph.core.struct)
+        graph.connectors.taps[:, 1:] = size * graph.connectors.active[:, 1:]
+        assert 0 <= barrier.count(graph) <= graph.struct <= barrier.limit
+        assert barrier.gamma(graph) <= barrier.at(graph.struct)
+
+
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_tokens_are_neither_made_nor_lost(seed: int) -> None:

@@ -36,6 +36,8 @@ class Candidate:
     snr: float = 0.0
     near: bool = False
     """Whether the node's stencil would grow by it."""
+    helped: bool = False
+    """Shortlisted as a neighbour of a region that cannot help itself."""
 
 
 def values_of(graph: Graph, node: int, done: Pass) -> Array:
@@ -70,22 +72,31 @@ def feature(graph: Graph, found: Candidate, values: Array, done: Pass) -> Array:
 def slopes(graph: Graph, node: int, line: int, done: Pass) -> Array:
     """d y / d line of a node's numbers, (features, B)."""
     out = np.zeros((graph.features, done.lines.shape[1]), graph.dtype)
-    terms, first = graph.terms, node * graph.features
+    first = node * graph.features
     for cell in range(*graph.core.of_rows(first, first + graph.features).indices(graph.core.struct)):
-        row, f = graph.core.M_idx[cell]
-        kind, left, right = terms.kinds[f], terms.left[f], terms.right[f]
-        if kind == CONSTANT or line not in ((left, right) if kind == PRODUCT else (left,)):
-            continue
-        w, a = graph.core.W_vals[cell], done.lines[left]
-        if kind == LINE:
-            out[row - first] += w
-        elif kind == ABOVE:
-            out[row - first] += w * (a > terms.knots[f])
-        elif kind == BELOW:
-            out[row - first] -= w * (a < terms.knots[f])
-        else:
-            out[row - first] += w * ((left == line) * done.lines[right] + (right == line) * a)
+        found = slope_of_cell(graph, cell, line, done)
+        if found is not None:
+            out[graph.core.M_idx[cell, 0] - first] += found
     return out
+
+
+def slope_of_cell(graph: Graph, cell: int, line: int, done: Pass) -> Array | None:
+    """What a cell adds to d y / d line, (B,); None if it does not read the line."""
+    terms, f = graph.terms, graph.core.M_idx[cell, 1]
+    kind, left, right = terms.kinds[f], terms.left[f], terms.right[f]
+    if kind == CONSTANT or line not in ((left, right) if kind == PRODUCT else (left,)):
+        return None
+    w, a = graph.core.W_vals[cell], done.lines[left]
+    found: Array
+    if kind == LINE:
+        found = np.full_like(a, w)
+    elif kind == ABOVE:
+        found = w * (a > terms.knots[f])
+    elif kind == BELOW:
+        found = -w * (a < terms.knots[f])
+    else:
+        found = w * ((left == line) * done.lines[right] + (right == line) * a)
+    return found
 
 
 def commit(graph: Graph, found: Candidate, value: float, tick: int) -> int:

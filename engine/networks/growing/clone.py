@@ -18,8 +18,7 @@ from kernels.sparse import ABOVE, PRODUCT
 def clone(graph: Graph, line: int, tick: int = 0) -> int:
     """Double a line; the number of its clone. Raises BudgetError, and then nothing was changed."""
     c, terms, core = graph.connectors, graph.terms, graph.core
-    mine = np.flatnonzero(terms.reads(line))
-    cells = np.flatnonzero(np.isin(core.M_idx[:, 1], mine) & core.hot)
+    cells = cells_on(graph, line)
     mine = np.unique(core.M_idx[cells, 1])
     taps = int(c.active[line, 1:].sum())
     for what, needed, used, limit in (
@@ -43,6 +42,33 @@ def clone(graph: Graph, line: int, tick: int = 0) -> int:
     return new
 
 
+def split(graph: Graph, line: int, leaving: NDArray[np.bool_], tick: int = 0) -> int:
+    """Clone a line and share its Hot cells, in the order of `cells_on`, out between both: those `leaving` (n,) are the
+    clone's. Predictions stay as they are. The clone's number; raises BudgetError, and then nothing was changed."""
+    core = graph.core
+    new = clone(graph, line, tick)
+    cells = cells_on(graph, line)
+    places = core.M_idx[cells].copy()
+    places[:, 1] = [graph.terms.find(*_shape(graph, int(term), line, new)) for term in places[:, 1]]
+    twins = core.find(places)
+    core.W_vals[cells] *= 2
+    core.W_vals[twins] *= 2
+    for name in ("mean", "square", "age", "born"):
+        getattr(core, name)[twins] = getattr(core, name)[cells]
+    core.remove(np.where(leaving, cells, twins))
+    return new
+
+
+def twins(graph: Graph, line: int, copy: int, tick: int = 0) -> None:
+    """Give a line a cell of weight 0 for each of its clone's that it lacks. Raises BudgetError."""
+    places = graph.core.M_idx[cells_on(graph, copy)].copy()
+    if len(places) > graph.core.room:
+        raise BudgetError(f"no room for {len(places)} more cells")
+    places[:, 1] = [_twin(graph, int(term), copy, line) for term in places[:, 1]]
+    missing = places[graph.core.find(places) < 0]
+    graph.core.add(missing, np.zeros(len(missing)), tick)
+
+
 def merge(graph: Graph, line: int, copy: int) -> None:
     """Give a clone's cells back to the line. Predictions stay as they are while both have the same taps; else the line
     speaks for both. What is left without cells is for `Graph.compact` to forget. Raises BudgetError if the line's terms
@@ -51,7 +77,7 @@ def merge(graph: Graph, line: int, copy: int) -> None:
     ends = ("source", "reader", "latency")
     if line == copy or any(getattr(c, end)[line] != getattr(c, end)[copy] for end in ends):
         raise ValueError(f"line {copy} is no clone of line {line}")
-    cells = np.flatnonzero(np.isin(core.M_idx[:, 1], np.flatnonzero(terms.reads(copy))) & core.hot)
+    cells = cells_on(graph, copy)
     places, values = core.M_idx[cells].copy(), core.W_vals[cells].copy()
     mine = np.unique(places[:, 1])
     lost = [term for term in mine if terms.kinds[term] >= ABOVE and terms.find(*_shape(graph, term, copy, line)) < 0]
@@ -61,6 +87,12 @@ def merge(graph: Graph, line: int, copy: int) -> None:
     core.remove(cells)
     places[:, 1] = [back[int(term)] for term in places[:, 1]]
     core.add(places, values)
+
+
+def cells_on(graph: Graph, line: int) -> NDArray[np.int64]:
+    """Places in the list of the Hot cells whose terms read a line."""
+    core = graph.core
+    return np.flatnonzero(np.isin(core.M_idx[:, 1], np.flatnonzero(graph.terms.reads(line))) & core.hot)
 
 
 def clones_of(graph: Graph, line: int) -> NDArray[np.int64]:

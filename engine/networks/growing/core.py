@@ -10,7 +10,7 @@ nothing. Only the planner edits the list; the learner moves values. Two counters
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from kernels import sparse
 Array = NDArray[Any]
 Cells = NDArray[np.int64]
 """(n, 2): row and column."""
+Form = Literal["sparse", "dense"]
 
 
 class BudgetError(ValueError):
@@ -53,6 +54,8 @@ class SparseCore:
         self.mean, self.square = np.empty(0, dtype), np.empty(0, dtype)
         self.age, self.born = np.empty(0, np.int64), np.empty(0, np.int64)
         self.heat = np.empty(0, np.uint8)
+        self.form: Form = "sparse"
+        """How it is computed; the function is the same."""
         self._index()
 
     @property
@@ -125,6 +128,9 @@ class SparseCore:
     def forward(self, x: Array) -> Array:
         """W x, (rows, samples) from (columns, samples)."""
         x = np.ascontiguousarray(x, self.dtype)
+        if self.form == "dense":
+            found: Array = self.dense() @ x
+            return found
         y = np.empty((self.shape[0], x.shape[1]), self.dtype)
         sparse.weigh(self.starts, self.columns, self.W_vals, x, y)
         return y
@@ -132,6 +138,8 @@ class SparseCore:
     def gradient(self, x: Array, e: Array) -> tuple[Array, Array]:
         """Of the cells (nnz,), summed over samples, and of x (columns, samples), where e = dL/dy (rows, samples)."""
         x, e = np.ascontiguousarray(x, self.dtype), np.ascontiguousarray(e, self.dtype)
+        if self.form == "dense":
+            return (e @ x.T)[tuple(self.M_idx.T)], self.dense().T @ e
         cells, back = np.empty(self.struct, self.dtype), np.empty_like(x)
         sparse.gradients(
             self.starts, self.columns, self.W_vals, self.column_starts, self.order, self.rows, e, x, cells, back

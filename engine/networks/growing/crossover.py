@@ -15,16 +15,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from engine.networks.growing.core import SparseCore
+from engine.networks.growing.core import Form, SparseCore
 
 Array = NDArray[Any]
-Form = Literal["sparse", "dense"]
 LOW, HIGH = 0.05, 0.6
 """Densities below and above which nothing is compared."""
 AGREEING = 3
@@ -51,16 +50,38 @@ class Costs:
         return "sparse" if self.alpha * cells <= self.beta * rows * columns else "dense"
 
 
-class Crossover:
-    """The form of one block (rows, columns)."""
+class Judge(Protocol):
+    """Says which form should be faster."""
 
-    def __init__(self, costs: Costs, rows: int, columns: int) -> None:
+    def faster(self, cells: int, rows: int, columns: int) -> Form:
+        """Of a block with so many cells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OnThisDevice:
+    """Costs for so many samples, measured when they are first asked for."""
+
+    samples: int
+
+    def faster(self, cells: int, rows: int, columns: int) -> Form:
+        """As `Costs`; blocks of like size, to a power of two, are measured once."""
+        if LOW <= cells / (rows * columns) <= HIGH:
+            return measured(rows, 1 << (columns - 1).bit_length(), self.samples).faster(cells, rows, columns)
+        return Costs(0.0, 0.0).faster(cells, rows, columns)
+
+
+class Crossover:
+    """The form of one block (rows, columns), which may become wider."""
+
+    def __init__(self, costs: Judge, rows: int, columns: int) -> None:
         self.costs, self.rows, self.columns = costs, rows, columns
         self.form: Form = "sparse"
         self._agreed, self._rest = 0, 0
 
-    def check(self, cells: int) -> Form:
-        """The form from now on, with so many cells."""
+    def check(self, cells: int, columns: int | None = None) -> Form:
+        """The form from now on, with so many cells, and columns if they are no longer as many as they were."""
+        self.columns = self.columns if columns is None else columns
         other = self.costs.faster(cells, self.rows, self.columns) != self.form
         self._rest = max(self._rest - 1, 0)
         self._agreed = self._agreed + 1 if other else 0

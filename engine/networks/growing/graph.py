@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.core import SparseCore
+from engine.networks.growing.crossover import Crossover, OnThisDevice
 from engine.networks.growing.edges import Connectors
 from engine.networks.growing.memory import Memory
 from engine.networks.growing.settings import GrowthSettings
@@ -53,6 +54,7 @@ class Graph:
         self.connectors = Connectors(settings.memory, settings.taps, dtype)
         self.terms = Terms(settings.shapes, dtype)
         self.core = SparseCore(self.states, 1, settings.cells, dtype)
+        self.crossover = Crossover(OnThisDevice(settings.batch), self.states, 1)
         self.memory = Memory(settings.window, settings.memory, self.states, pools, dtype)
         self.centre, self.spread = np.zeros(self.states, dtype), np.ones(self.states, dtype)
         self.unit = np.ones(self.states, dtype)
@@ -120,7 +122,8 @@ class Graph:
         self.core.add(np.array([[row, term]]), np.array([weight]), tick)
 
     def compact(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Forget terms without cells and lines without terms; predictions stay as they are.
+        """Forget terms without cells and lines without terms, and see whether cells are now dense; predictions stay
+        as they are.
 
         Returns the new number of each term and each line, -1 for a forgotten one.
         """
@@ -136,6 +139,8 @@ class Graph:
             self._mailbox = self._mailbox[lines]
         self.connectors.keep(lines)
         self.terms.renumber(new_lines)
+        if self.settings.crossover:
+            self.core.form = self.crossover.check(self.core.struct, len(self.terms))
         return new_terms, new_lines
 
     def adjacency(self, eps: float = 0.0) -> Array:
@@ -159,6 +164,11 @@ class Graph:
         """Lines, terms and predicted changes of samples, for `seen` (lags, H, S, B) of `Memory.seen`."""
         found = self._room(seen)
         c, t, k = self.connectors, self.terms, self.core
+        if k.form == "dense":
+            sparse.read_lines(seen, c.source, c.latency, c.taps, c.active, found.lines)
+            sparse.make_terms(t.kinds, t.left, t.right, t.knots, found.lines, found.terms)
+            found.y = k.forward(found.terms)
+            return found
         sparse.forward(
             seen, c.source, c.latency, c.taps, c.active, t.kinds, t.left, t.right, t.knots, k.starts, k.columns,
             k.W_vals, found.lines, found.terms, found.y,
@@ -168,7 +178,14 @@ class Graph:
     def backward(self, done: Pass, e: Array) -> tuple[Array, Array]:
         """Gradients of cells (nnz,) and of all taps (L, H), absent ones too, where e = dL/dy (S, B)."""
         c, t, k = self.connectors, self.terms, self.core
-        cells, taps = np.empty(k.struct, self.dtype), np.empty(c.taps.shape, self.dtype)
+        taps = np.empty(c.taps.shape, self.dtype)
+        if k.form == "dense":
+            cells, back = k.gradient(done.terms, e)
+            back_lines = np.empty_like(done.lines)
+            sparse.terms_back(t.kinds, t.left, t.right, t.knots, done.lines, back, back_lines)
+            sparse.tap_gradients(done.seen, c.source, c.latency, back_lines, taps)
+            return cells, taps
+        cells = np.empty(k.struct, self.dtype)
         sparse.backward(
             done.seen, c.source, c.latency, t.kinds, t.left, t.right, t.knots, k.starts, k.columns, k.W_vals,
             k.column_starts, k.order, k.rows, e, done.lines, done.terms, np.empty_like(done.terms),

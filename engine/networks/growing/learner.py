@@ -38,17 +38,18 @@ class Learner:
         self.rate = graph.settings.rate
         self.stencils = Stencils(graph) if graph.settings.stencils else None
 
-    def errors(self, count: int) -> tuple[Any, Array]:
-        """A forward pass over `count` fresh samples, and its errors (S, B).
+    def errors(self, count: int, rng: np.random.Generator | None = None, lags: int = 1) -> tuple[Any, Array]:
+        """A forward pass over `count` fresh samples, which see `lags` latencies at least, and its errors (S, B).
 
         With a jitter the graph sees a past that is slightly off and is to come back from there, so that its free runs
         do not drift away (Wikner et al. 2024, Neural Networks 170, 94).
         """
         graph = self.graph
-        ticks, lags = graph.memory.draw(self.rng, count), graph.connectors.lags
+        rng, lags = self.rng if rng is None else rng, max(lags, graph.connectors.lags)
+        ticks = graph.memory.draw(rng, count)
         wanted = graph.targets(ticks)
         if graph.settings.jitter > 0:
-            seen, off = graph.memory.jittered(ticks, lags, graph.settings.jitter, self.rng)
+            seen, off = graph.memory.jittered(ticks, lags, graph.settings.jitter, rng)
             wanted = wanted - off / graph.unit[:, None]
         else:
             seen = graph.memory.seen(ticks, lags)

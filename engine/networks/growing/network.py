@@ -18,7 +18,6 @@ from engine.network import Observation
 from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.live import Live, live_knobs
-from engine.networks.growing.modules import SuperGraph
 from engine.networks.growing.outcomes import Futures
 from engine.networks.growing.planner import Planner
 from engine.networks.growing.report import Growth, report
@@ -81,7 +80,7 @@ class GrowingNetwork:
     def reset(self, seed: int) -> None:
         """A graph without a single cell at the stream's beginning, which has listened for a while."""
         graph = Graph(self.stream.nodes, self.stream.features, seed=seed, **self._made)
-        self.graph, self.modules = graph, SuperGraph(graph)
+        self.graph = graph
         self.learner = Learner(graph, seed)
         self.planner = Planner(self.learner, seed, self.stream.names)
         graph.measure(self.stream.states[: self._listened])

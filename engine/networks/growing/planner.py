@@ -14,11 +14,14 @@ from threadpoolctl import ThreadpoolController
 
 from engine.networks.growing import candidates, prune
 from engine.networks.growing.core import BudgetError
+from engine.networks.growing.desk import Desk, costs_of_cells
 from engine.networks.growing.economy import Tokens
+from engine.networks.growing.edits import Edits
 from engine.networks.growing.fade import Fading, heirs_of_cell, heirs_of_tap
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.ledger import Commit, Ledger
+from engine.networks.growing.modules import SuperGraph
 from engine.networks.growing.probe import Probe, Probed, prices
 from engine.networks.growing.start import Start
 
@@ -46,6 +49,9 @@ class Planner:
         self._open: list[tuple[int, Probed]] = []
         self._threads = ThreadpoolController()
         self.fading = Fading(self.graph)
+        self.modules = SuperGraph(self.graph)
+        desk = Desk(learner, self.fading, self.ledger, self.tokens, labels, np.random.default_rng((seed, 34)))
+        self.edits = Edits(desk, self.modules, self.probe)
         self._tabu: dict[Any, int] = {}
         self._banned: dict[Any, int] = {}
 
@@ -56,6 +62,7 @@ class Planner:
         """
         loss = self.learner.step()
         self.fading.step()
+        self.edits.step()
         if not grow:
             return loss
         cycle, nodes = self.graph.settings.cycle, self.graph.nodes
@@ -76,7 +83,10 @@ class Planner:
         with self._alone():
             self._realise()
             self._shed()
-            self.fading.renumber(*self.graph.compact())
+            self.edits.settle()
+            terms, lines = self.graph.compact()
+            self.fading.renumber(terms, lines)
+            self.edits.renumber(terms, lines)
             self._tie()
 
     def _alone(self) -> Any:
@@ -94,7 +104,7 @@ class Planner:
     def grow(self, nodes: NDArray[np.int64]) -> None:
         """Probe these nodes, and commit what pays."""
         with self._alone():
-            shortlists = self.probe.shortlist(int(node) for node in nodes)
+            shortlists = self.probe.shortlist(self.edits.awake(nodes).tolist())
             wanted = self.probe.probe(shortlists)
         used = self.cells_of_nodes()
         self.tokens.deposit(used)
@@ -122,9 +132,10 @@ class Planner:
     def _note(self, found: Probed, cells: int) -> None:
         c = found.candidate
         sources = c.sources if c.kind != "tap" else (int(self.graph.connectors.source[c.line]),)
+        words = candidates.words(self.graph, c, self.labels) + (", by help" if c.helped else "")
         kept = self.ledger.note(
-            Commit(0, self.learner.steps, c.kind, c.node, c.row, candidates.words(self.graph, c, self.labels),
-            sources, cells, c.snr, found.gain, found.error, found.price, frozen=found.frozen)
+            Commit(0, self.learner.steps, c.kind, c.node, c.row, words, sources, cells, c.snr, found.gain, found.error,
+                   found.price, frozen=found.frozen)
         )  # fmt: skip
         self._open.append((kept.number, found))
 
@@ -154,8 +165,7 @@ class Planner:
     def _shed(self) -> None:
         graph, settings = self.graph, self.graph.settings
         price = prices(self.learner)
-        rows = graph.core.M_idx[:, 0]
-        worth = np.where(candidates.abroad(graph), price.abroad[rows], price.within[rows])
+        worth = costs_of_cells(graph, price)
         cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
         passes = self._passes() if len(cells) else []
         for cell in cells:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from engine.networks.growing.candidates import Candidate, feature, is_cold, values_of
 from engine.networks.growing.fade import Heirs
 from engine.networks.growing.graph import Graph, Pass
+from engine.networks.growing.help import Help, with_neighbours
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
 
@@ -126,6 +127,8 @@ class Probe:
 
     def __init__(self, learner: Learner) -> None:
         self.learner, self.graph = learner, learner.graph
+        self.ceilings: dict[int, int] = {}
+        """Regions that some nodes may add in a meta-step, where it is not what the settings say."""
 
     def shortlist(self, nodes: Iterable[int]) -> dict[int, list[Candidate]]:
         """The most promising Cold regions of each node."""
@@ -137,7 +140,9 @@ class Probe:
             base = Base(own_terms(graph, row, passes))
             for into, free in zip(freed, base.without([error[row] for error in errors]), strict=True):
                 into[row] = free
-        taps = self._taps(passes, freed)
+        gradients = self._tap_gradients(passes, freed)
+        taps = self._taps(gradients)
+        helper = Help(graph, passes, errors, freed, knots, gradients) if graph.settings.help else None
         found: dict[int, list[Candidate]] = {}
         for node in nodes:
             values = [values_of(graph, node, done) for done in passes]
@@ -145,7 +150,10 @@ class Probe:
             mine = [c for row in rows for c in self._of_row(node, row, values, freed, knots)]
             if self.learner.stencils is not None:
                 mine = _joined(self.learner.stencils.nearby(node, SHORTLIST), mine)
-            found[node] = mine + taps[node][:SHORTLIST]
+            mine += taps[node][:SHORTLIST]
+            if helper is not None:
+                mine = with_neighbours(mine, [helper.neighbour(node, row, values) for row in rows])
+            found[node] = mine
         return found
 
     def _look(self, samples: int, batches: int) -> tuple[list[Pass], list[Array]]:
@@ -185,15 +193,17 @@ class Probe:
         cold = [replace(c, snr=ratio) for ratio, c in pool if is_cold(graph, c)]
         return cold[:SHORTLIST]
 
-    def _taps(self, passes: list[Pass], errors: list[Array]) -> dict[int, list[Candidate]]:
+    def _tap_gradients(self, passes: list[Pass], errors: list[Array]) -> Array:
+        """Of all taps of the lines that there are, absent ones too, (batches, L, H)."""
+        both = zip(passes, errors, strict=True)
+        return np.stack([self.graph.backward(done, error / error.shape[1])[1] for done, error in both])
+
+    def _taps(self, gradients: Array) -> dict[int, list[Candidate]]:
         """Taps of the lines that there are, best first."""
         graph = self.graph
         found: dict[int, list[Candidate]] = defaultdict(list)
         if not len(graph.connectors):
             return found
-        gradients = np.stack(
-            [graph.backward(done, error / error.shape[1])[1] for done, error in zip(passes, errors, strict=True)]
-        )
         flat = gradients.reshape(BATCHES, -1)
         ratios = _Signal(flat.sum(0), np.square(flat).sum(0)).ratio().reshape(gradients.shape[1:])
         for at in np.argsort(-ratios, axis=None):
@@ -239,7 +249,8 @@ class Probe:
                     into[r] = free
             left = price.relaxed(rows, own)
             costs = np.array([_cost(graph, left, c) for c in some])
-            chosen = self._choose(_moments(features, own), frozen, costs, some)
+            most = self.ceilings.get(node, graph.settings.commits)
+            chosen = self._choose(_moments(features, own), frozen, costs, some, most)
             if chosen:
                 return [self._settled(some[at], gain, errors, passes, costs[at]) for at, gain in chosen]
         return []
@@ -267,14 +278,14 @@ class Probe:
         return Probed(c, value, *gain, price, Heirs(np.concatenate(cells), np.concatenate(shares)))
 
     def _choose(
-        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array, some: list[Candidate]
+        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array, some: list[Candidate], most: int
     ) -> list[tuple[int, tuple[float, float, float, float]]]:
         """Places of what pays, best first; with gain, gain on a frozen base, standard error and score."""
         settings = self.graph.settings
         slope, curvature = relaxed
         chosen: list[tuple[int, tuple[float, float, float, float]]] = []
         left = np.ones(len(costs), bool)
-        while left.any() and len(chosen) < settings.commits:
+        while left.any() and len(chosen) < most:
             value, gains = _two_steps(slope, curvature)
             gain, error = gains.mean(0), gains.std(0, ddof=1) / np.sqrt(BATCHES)
             score = _nearest(np.where(left, gain - settings.doubt * error - costs, -np.inf), some)

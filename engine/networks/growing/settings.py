@@ -54,3 +54,13 @@ class GrowthSettings:
     """Pull of likes on each other, in step sizes by distance."""
     horizon: int = 3
     """Meta-steps for which a cell must have been close to its likes before it is tied; 0 for never."""
+    help: bool = True
+    """Whether a region that cannot mend its error gets a probe of its best Cold neighbour."""
+    clones: bool = True
+    """Whether overloaded lines are cloned on trial."""
+    sleeps: bool = True
+    """Whether nodes that do not pay consolidate to identities, and materialise when they would."""
+    discovers: bool = True
+    """Whether nodes are clustered now and then."""
+    crossover: bool = False
+    """Whether passes of a dense graph are computed by whole matrices."""
