@@ -76,7 +76,7 @@ def test_measured_costs_are_those_of_this_device() -> None:
 def test_costs_on_this_device_are_measured_only_where_they_count() -> None:
     judge = OnThisDevice(3)
     measured.cache_clear()
-    assert [judge.faster(cells, 10, 100) for cells in (40, 300)] == ["sparse", "dense"]
+    assert [judge.faster(cells, 10, 100) for cells in (40, 700)] == ["sparse", "dense"]
     assert measured.cache_info().currsize == 0
     assert judge.faster(100, 10, 100) == measured(10, 128, 3).faster(100, 10, 100)
 

@@ -12,6 +12,7 @@ from engine.networks.growing.equations import Equation, Factor, Seen, equations
 from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.planner import Planner
+from engine.networks.growing.live import Live
 from engine.networks.growing.report import Growth, report
 from engine.networks.growing.settings import GrowthSettings
 from engine.networks.growing.wiring import Wiring
@@ -22,7 +23,8 @@ TICKS = 40
 
 
 def reported(graph: Graph, stream: Any) -> Growth:
-    return report(Planner(Learner(graph)), stream.truth.adjacency, Wiring.of(graph, stream))
+    learner = Learner(graph)
+    return report(Planner(learner), Live(learner, 0), stream.truth.adjacency, Wiring.of(graph, stream))
 
 
 def euler_of_lorenz63(stream: Any) -> Graph:
