@@ -11,8 +11,8 @@ from engine.dynamics import make_stream
 from engine.networks.growing.equations import Equation, Factor, Seen, equations
 from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
-from engine.networks.growing.planner import Planner
 from engine.networks.growing.live import Live
+from engine.networks.growing.planner import Planner
 from engine.networks.growing.report import Growth, report
 from engine.networks.growing.settings import GrowthSettings
 from engine.networks.growing.wiring import Wiring
