@@ -33,13 +33,13 @@ SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
     "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66, "nested-27": 12, "conv-digits": 30,
-    "rhythm": 160, "resonance": 6000, "last-cue": 1400, "grow-fhn": 400, "grow-lorenz96": 900,
+    "rhythm": 160, "resonance": 6000, "last-cue": 1400, "grow-fhn": 400, "grow-lorenz96": 900, "grow-doublewell": 3000,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
 half-way down a hundred layers, a chase, a digit that is followed; in cubes a nudge that has come down, a front on its
 way up, a nudge that has sunk half-way; a nudge on its way into chains within chains and convolutional maps; entrained
 to a bar, beating against sines, a cue long gone; a graph
-in the middle of its growth, and one whose equations can be read."""
+in the middle of its growth, one whose equations can be read, and one that expects either of two outcomes."""
 VOLUMES: dict[str, dict[str, Any]] = {"cube-28": {"slices": True, "x": 0.6}}
 """How a volume is looked at, where that is not the usual way."""
 TALL = {
@@ -48,6 +48,7 @@ TALL = {
     "last-cue": "Rhythm",
     "grow-fhn": "Growth",
     "grow-lorenz96": "Equations",
+    "grow-doublewell": "Outcomes",
 }
 """Docks that are drawn up to TALL_SIDE."""
 TALL_SIDE = 320

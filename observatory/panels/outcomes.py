@@ -45,7 +45,7 @@ def outcome_words(growth: Growth, view: OutcomeView) -> str:
         head = f"{view.components} component{'s' if view.components > 1 else ''}"
         head += f" ({view.evidence})" if view.evidence else ""
     else:
-        head = "head Cold: a point with the residuals' Gaussian"
+        head = "head Cold: Gaussian residuals"
     told = [name, head]
     if view.nll is not None and view.plain_nll is not None:
         told.append(f"NLL {view.nll:.3g} nats, plain {view.plain_nll:.3g}")
