@@ -33,7 +33,7 @@ SIZE = (1440, 900)
 MOMENTS = {
     "deep-100": 196, "edge-of-chaos": 400, "hopfield-100": 180, "tween-100": 155, "tween-chase": 900,
     "tween-vision-motion": 2500, "cube-8": 40, "cube-28": 24, "cube-32": 66, "nested-27": 12, "conv-digits": 30,
-    "rhythm": 160, "resonance": 6000, "last-cue": 1400, "grow-fhn": 400, "grow-lorenz96": 900, "grow-doublewell": 3000,
+    "rhythm": 160, "resonance": 6000, "last-cue": 1400, "grow-fhn": 400, "grow-lorenz96": 700, "grow-doublewell": 3000,
 }  # fmt: skip
 """Preset, and the tick at which its picture is taken: the nudge on its way down, the boiling, the decay; errors
 half-way down a hundred layers, a chase, a digit that is followed; in cubes a nudge that has come down, a front on its
@@ -57,7 +57,7 @@ PAST = ("history", "deep-100", 1050, 652)
 """Name, preset, the tick it has come to, and the tick that is looked back to: a digit on its way up."""
 LOGGED = 60.0
 """Ticks a second at which every tick is logged."""
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 
 
 def turn(application: QApplication) -> None:
