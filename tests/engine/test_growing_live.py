@@ -14,6 +14,7 @@ from engine.dynamics.scores import nll
 from engine.experiments.passage import judged
 from engine.history import History, Replay
 from engine.knobs import KnobError
+from engine.networks.growing.live import LONG
 from engine.networks.growing.network import GrowingNetwork
 from engine.networks.growing.outcomes import OutcomeMemory
 from engine.networks.growing.outlook import BINS, CACHED, GRID, NASCENT, RECENT, OutcomeView
@@ -23,6 +24,10 @@ from engine.session import Session
 
 WELLS = {"stream": "doublewell", "cells": 60, "taps": 10}
 """As in grow-doublewell."""
+UNITS = {
+    "stream": "fhn", "parameters": {"nodes": 6, "steps": 1200, "noise": 0.02}, "cells": 80, "products": False,
+    "knots": 3, "batch": 32, "evidence": 128, "cycle": 10, "listened": 300, "window": 1000,
+}  # fmt: skip
 
 
 def preset(growth: dict[str, Any], **changes: Any) -> Preset:
@@ -165,9 +170,7 @@ def test_two_sessions_grow_the_same_head() -> None:
 
 
 def test_the_watch_follows_its_knob_and_freezing_stops_what_is_beside_the_graph() -> None:
-    growth = {"stream": "fhn", "parameters": {"nodes": 6, "steps": 1200, "noise": 0.02}, "cells": 80, "products": False,
-              "knots": 3, "batch": 32, "evidence": 128, "cycle": 10, "listened": 300, "window": 1000}  # fmt: skip
-    session = Session(preset(growth))
+    session = Session(preset(UNITS))
     network = run(session, 30)
     session.apply(SetParameter("watch", 7))
     run(session, 2)
@@ -298,6 +301,20 @@ def test_what_does_not_pay_is_not_kept_and_without_learning_nothing_is_spawned()
     assert len(troubles.cache) == 0
     frozen, _, _ = pulled("frozen", ticks=800)
     assert frozen.spawned == 0
+
+
+def test_a_graph_does_not_learn_of_a_trouble_unless_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = run(session := Session(preset(UNITS)), 20)
+    novelty, memory = network.live.troubles.novelty, network.graph.memory
+    monkeypatch.setattr(novelty, "observe", lambda *_: None)
+    run(session, 1)
+    before = memory.usable
+    novelty.troubled, novelty.ticks = True, 1
+    run(session, 30)
+    assert before <= memory.usable <= before + 1
+    novelty.ticks = LONG + 1
+    run(session, 30)
+    assert memory.usable > before + 25
 
 
 @pytest.mark.slow
