@@ -209,6 +209,23 @@ def test_a_line_whose_cells_agree_is_not_cloned() -> None:
     assert not kinds(grown(torn(same=True)))["clone"]
 
 
+@pytest.mark.parametrize(("second", "torn_apart"), [(1.0, False), (-1.0, True)])
+def test_a_line_is_overloaded_where_its_cells_pull_taps_apart_and_not_where_they_agree(
+    second: float, torn_apart: bool
+) -> None:
+    """Both cells have the same errors; a weight of the other sign turns what its cell wants round."""
+    graph = watched(np.repeat(wanderers(2, 1, 600), 2, 2), evidence=512)
+    line = graph.line(0, 2)
+    for row, weight in ((0, 1.0), (1, second)):
+        graph.core.add(np.array([[row, graph.term(1, 0, line)]]), np.array([weight]))
+    both = [Learner(graph, seed).errors(512) for seed in range(4)]
+    errors = [np.tile(error[:1], (4, 1)) for _, error in both]
+    load, half = splits.overload(graph, line, [done for done, _ in both], errors)
+    assert (load > splits.OVERLOAD) == torn_apart
+    if torn_apart:
+        assert half.sum() == 1
+
+
 def shared_line(graph: Graph) -> int:
     """A line with cells to share and a tap."""
     lines = [int(line) for line in graph.terms.lines_used() if len(cells_on(graph, int(line))) > 1]

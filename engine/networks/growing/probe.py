@@ -231,7 +231,7 @@ class Probe:
         graph = self.graph
         memory = own_memory(graph, node, passes, knots)
         for within in (True, False):
-            some = [c for c in mine if _within(graph, c) == within]
+            some = [c for c in mine if (_within(graph, c) and not c.helped) == within]
             if not some:
                 continue
             features = [_features(graph, node, some, done) for done in passes]
