@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_a_neighbour_joins_the_shortlist_once() -> None:
     one, other = Candidate("edge", 0, 0, (3,), snr=1.0), Candidate("edge", 0, 0, (3,), helped=True)
     far = Candidate("edge", 0, 0, (4,), helped=True)
     assert with_neighbours([one], [other, None, far, far]) == [one, far]
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_help_from_within_holds_no_message_back(helped: bool) -> None:
+    """A bend of node 0 and a message from node 1 both pay; as help the bend is no news."""
+    x = np.random.default_rng(0).standard_normal((600, 2, 1))
+    for now, after in pairwise(x):
+        after[0] = 0.8 * abs(now[0]) + 0.5 * now[1] + 0.1 * after[0]
+    graph = watched(x, evidence=256)
+    prober = Probe(Learner(graph))
+    knot = float(knots_of(graph, prober._look(256, 1)[0][0])[3, 0])
+    bend = Candidate("hinge", 0, 0, (0,), knot, below=True, helped=helped)
+    message = Candidate("edge", 0, 0, (1,))
+    (chosen,) = prober.probe({0: [bend, message]}).values()
+    assert [found.candidate for found in chosen] == ([message] if helped else [bend])
 
 
 def test_help_brings_in_what_the_ratio_would_not_and_the_ledger_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,7 +227,7 @@ class Probe:
     def _probe_node(
         self, node: int, mine: list[Candidate], passes: list[Pass], errors: list[Array], knots: Array, price: Prices
     ) -> list[Probed]:
-        """Regions within the node first: as long as one of them pays, no message is needed."""
+        """Regions within the node first: as long as one of them pays, no message is needed. (Help is a message.)"""
         graph = self.graph
         memory = own_memory(graph, node, passes, knots)
         for within in (True, False):
