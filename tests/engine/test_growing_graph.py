@@ -271,6 +271,13 @@ def test_levels_are_bounded_and_clusters_can_be_read() -> None:
     np.testing.assert_allclose(supers.scratch[1], graph.state[members].mean())
 
 
+def test_a_cluster_has_a_pool_for_each_feature() -> None:
+    graph = watched(wanderers(4, 2), pools=2)
+    supers = SuperGraph(graph)
+    members = supers.cluster(supers.root.inside[1:3]).all_nodes()
+    np.testing.assert_allclose(supers.scratch, graph.state.reshape(4, 2)[members].mean(0))
+
+
 def test_memory_keeps_differences_and_learns_from_nothing_beyond_a_cut() -> None:
     memory = Memory(60, 4, 2, dtype=np.float64)
     x = np.random.default_rng(0).standard_normal((90, 2))

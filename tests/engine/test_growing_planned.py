@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,21 @@ def test_a_neighbour_joins_the_shortlist_once() -> None:
     assert with_neighbours([one], [other, None, far, far]) == [one, far]
 
 
+@pytest.mark.parametrize("helped", [True, False])
+def test_help_from_within_holds_no_message_back(helped: bool) -> None:
+    """A bend of node 0 and a message from node 1 both pay; as help the bend is no news."""
+    x = np.random.default_rng(0).standard_normal((600, 2, 1))
+    for now, after in pairwise(x):
+        after[0] = 0.8 * abs(now[0]) + 0.5 * now[1] + 0.1 * after[0]
+    graph = watched(x, evidence=256)
+    prober = Probe(Learner(graph))
+    knot = float(knots_of(graph, prober._look(256, 1)[0][0])[3, 0])
+    bend = Candidate("hinge", 0, 0, (0,), knot, below=True, helped=helped)
+    message = Candidate("edge", 0, 0, (1,))
+    (chosen,) = prober.probe({0: [bend, message]}).values()
+    assert [found.candidate for found in chosen] == ([message] if helped else [bend])
+
+
 def test_help_brings_in_what_the_ratio_would_not_and_the_ledger_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "SHORTLIST", 1)
     found = []
@@ -207,6 +223,23 @@ def test_a_torn_line_is_cloned_and_that_pays() -> None:
 
 def test_a_line_whose_cells_agree_is_not_cloned() -> None:
     assert not kinds(grown(torn(same=True)))["clone"]
+
+
+@pytest.mark.parametrize(("second", "torn_apart"), [(1.0, False), (-1.0, True)])
+def test_a_line_is_overloaded_where_its_cells_pull_taps_apart_and_not_where_they_agree(
+    second: float, torn_apart: bool
+) -> None:
+    """Both cells have the same errors; a weight of the other sign turns what its cell wants round."""
+    graph = watched(np.repeat(wanderers(2, 1, 600), 2, 2), evidence=512)
+    line = graph.line(0, 2)
+    for row, weight in ((0, 1.0), (1, second)):
+        graph.core.add(np.array([[row, graph.term(1, 0, line)]]), np.array([weight]))
+    both = [Learner(graph, seed).errors(512) for seed in range(4)]
+    errors = [np.tile(error[:1], (4, 1)) for _, error in both]
+    load, half = splits.overload(graph, line, [done for done, _ in both], errors)
+    assert (load > splits.OVERLOAD) == torn_apart
+    if torn_apart:
+        assert half.sum() == 1
 
 
 def shared_line(graph: Graph) -> int:

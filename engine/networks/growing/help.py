@@ -10,7 +10,9 @@ The help ratio compares prospective gradients, each in units of its own signal's
     rms of the frontier's  /  rms of the Hot cells'
 
 where the frontier sees the error freed of what the row's own cells explain. Above 1 the best neighbour joins the node's
-shortlist, be its signal-to-noise ratio what it may. It then has to pay like any other region.
+shortlist, be its signal-to-noise ratio what it may. It then has to pay like a message from elsewhere, even if it lies
+within the node: what the node's memory holds anyway does not count. (Else the neighbours within nodes, which are many,
+keep messages waiting: edges of `fhn` were still missing at the end.)
 """
 
 from __future__ import annotations

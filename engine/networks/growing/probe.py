@@ -227,11 +227,11 @@ class Probe:
     def _probe_node(
         self, node: int, mine: list[Candidate], passes: list[Pass], errors: list[Array], knots: Array, price: Prices
     ) -> list[Probed]:
-        """Regions within the node first: as long as one of them pays, no message is needed."""
+        """Regions within the node first: as long as one of them pays, no message is needed. (Help is a message.)"""
         graph = self.graph
         memory = own_memory(graph, node, passes, knots)
         for within in (True, False):
-            some = [c for c in mine if _within(graph, c) == within]
+            some = [c for c in mine if (_within(graph, c) and not c.helped) == within]
             if not some:
                 continue
             features = [_features(graph, node, some, done) for done in passes]
