@@ -34,8 +34,6 @@ class Candidate:
     line: int = -1
     tap: int = 0
     snr: float = 0.0
-    near: bool = False
-    """Whether the node's stencil would grow by it."""
     helped: bool = False
     """Shortlisted as a neighbour of a region that cannot help itself."""
 

@@ -73,4 +73,4 @@ def _candidate(places: Places, node: int, key: tuple[int, ...]) -> Candidate | N
     if kind in (ABOVE, BELOW):
         own = places.own_knot(knot * BIN, sources[0])
     row += node * graph.features
-    return Candidate(NAMES[kind], node, row, sources, own, below=kind == BELOW, near=True)
+    return Candidate(NAMES[kind], node, row, sources, own, below=kind == BELOW)

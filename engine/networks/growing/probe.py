@@ -38,8 +38,6 @@ DAMPED = 0.6
 """Share of a Newton step that each takes."""
 SHORTLIST = 6
 """Regions of a row that are probed, and taps of a node."""
-NEAR = 4.0
-"""How many times as much as a near region of its kind a far one must promise to be taken before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +248,7 @@ class Probe:
             left = price.relaxed(rows, own)
             costs = np.array([_cost(graph, left, c) for c in some])
             most = self.ceilings.get(node, graph.settings.commits)
-            chosen = self._choose(_moments(features, own), frozen, costs, some, most)
+            chosen = self._choose(_moments(features, own), frozen, costs, most)
             if chosen:
                 return [self._settled(some[at], gain, errors, passes, costs[at]) for at, gain in chosen]
         return []
@@ -278,7 +276,7 @@ class Probe:
         return Probed(c, value, *gain, price, Heirs(np.concatenate(cells), np.concatenate(shares)))
 
     def _choose(
-        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array, some: list[Candidate], most: int
+        self, relaxed: tuple[Array, Array], frozen: tuple[Array, Array], costs: Array, most: int
     ) -> list[tuple[int, tuple[float, float, float, float]]]:
         """Places of what pays, best first; with gain, gain on a frozen base, standard error and score."""
         settings = self.graph.settings
@@ -288,7 +286,7 @@ class Probe:
         while left.any() and len(chosen) < most:
             value, gains = _two_steps(slope, curvature)
             gain, error = gains.mean(0), gains.std(0, ddof=1) / np.sqrt(BATCHES)
-            score = _nearest(np.where(left, gain - settings.doubt * error - costs, -np.inf), some)
+            score = np.where(left, gain - settings.doubt * error - costs, -np.inf)
             best = int(score.argmax())
             if score[best] <= 0:
                 break
@@ -300,23 +298,9 @@ class Probe:
 
 
 def _joined(near: list[Candidate], others: list[Candidate]) -> list[Candidate]:
-    """Both; what is near counts as that, with the ratio that it was found at."""
-    place = {(c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below): c for c in others}
-    found = []
-    for c in near:
-        twin = place.pop((c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below), None)
-        found.append(c if twin is None else replace(c, snr=twin.snr))
-    return found + list(place.values())
-
-
-def _nearest(score: Array, some: list[Candidate]) -> Array:
-    """Scores without those of regions that promise less than NEAR times what a near one of their kind does."""
-    near = np.array([c.near for c in some])
-    if not near.any():
-        return score
-    kinds = np.array([c.kind for c in some])
-    rival = np.array([score[near & (kinds == kind)].max(initial=0) for kind in kinds])
-    return np.where(near | (score > NEAR * rival), score, -np.inf)
+    """The others, and what is not among them of the near ones."""
+    there = {(c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below) for c in others}
+    return others + [c for c in near if (c.kind, c.row, tuple(sorted(c.sources)), c.knot, c.below) not in there]
 
 
 def _within(graph: Graph, c: Candidate) -> bool:
