@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import expm
 
 from engine.dynamics.integrate import integrate
 from engine.dynamics.stream import Stream, Truth, number_names, observed, summed
@@ -30,8 +31,13 @@ def heat(
     seed: int = 0,
     nodes: int = 40,
     diffusivity: float = 0.05,
+    flicker: float = 0.0,
 ) -> Stream:
-    """Nodes of one temperature each. Those at the ends are held from outside and read nobody."""
+    """Nodes of one temperature each. Those at the ends are held from outside and read nobody.
+
+    With a `flicker` every inner node is heated by chance, a kick of sd flicker sqrt(dt) at each tick. Without it the
+    rod soon moves in as many ways as the ends have waves, and nearly any few nodes tell all the others.
+    """
     rng = np.random.default_rng(seed)
     pull = diffusivity * (nodes - 1) ** 2
     pace, phase = rng.uniform(1.0, 5.0, (2, WAVES)), rng.uniform(0, 2 * np.pi, (2, WAVES))
@@ -53,6 +59,7 @@ def heat(
     inside = tuple(summed((pull, f"({u[i - 1]} - 2 {u[i]} + {u[i + 1]})")) for i in range(1, nodes - 1))
     truth = Truth(rate, reads, equations=("u' = D u_xx",), written=(HELD, *inside, HELD))
     clean = integrate(rate, start[:, None], steps, dt)
+    clean[:, 1:-1, 0] += _kicked(flicker * np.sqrt(dt) * rng.standard_normal((steps, nodes - 2)), pull * dt)
     return observed("heat", clean, dt, noise=noise, seed=seed, labels=("u",), truth=truth)
 
 
@@ -86,6 +93,16 @@ def wave(
     truth = Truth(rate, _neighbours(nodes), equations=("u_t = p", "p_t = c^2 u_xx"), written=tuple(written))
     clean = integrate(rate, start, steps, dt)
     return observed("wave", clean, dt, noise=noise, seed=seed, labels=("u", "p"), truth=truth)
+
+
+def _kicked(kicks: Array, share: float) -> Array:
+    """What kicks (steps, inner nodes) add to a rod with cold ends, which is linear; tick 0 is before the first."""
+    inner = kicks.shape[1]
+    spread = expm(share * (np.eye(inner, k=1) + np.eye(inner, k=-1) - 2 * np.eye(inner)))
+    added = np.zeros_like(kicks)
+    for tick in range(1, len(kicks)):
+        added[tick] = spread @ added[tick - 1] + kicks[tick]
+    return added
 
 
 def _neighbours(nodes: int) -> NDArray[np.bool_]:

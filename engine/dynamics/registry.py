@@ -29,7 +29,8 @@ STREAMS: dict[str, Maker] = {
 }
 LEAST = {"steps": 20, "nodes": 4, "bodies": 1, "seed": 0}
 MOST = {"steps": 200_000, "nodes": 2000, "bodies": 2000}
-"""Of whole numbers; everything else only has to be positive, noise at least 0."""
+"""Of whole numbers; everything else only has to be positive, or at least 0 if it is one of these:"""
+MAY_BE_0 = ("noise", "flicker", "wind")
 
 
 def make_stream(name: str, **parameters: float) -> Stream:
@@ -59,7 +60,7 @@ def _checked(name: str, maker: Maker, parameters: dict[str, float]) -> dict[str,
             raise StreamError(f"{name}: no parameter '{key}'; there are: {', '.join(known)}")
         whole = known[key] == "int"
         low, high = LEAST.get(key, 0), MOST.get(key, 2**32 - 1 if whole else 1e6)
-        fits = isfinite(value) and low <= value <= high and (value > 0 or whole or key == "noise")
+        fits = isfinite(value) and low <= value <= high and (value > 0 or whole or key in MAY_BE_0)
         if not fits or (whole and value != int(value)):
             kind = f"a whole number from {low} to {high}" if whole else f"a number from {low} to {high:g}"
             raise StreamError(f"{name}: {key} is {value:g}, expected {kind}")

@@ -112,7 +112,7 @@ def test_every_parameter_changes_the_stream() -> None:
         "lorenz63": {"sigma": 11.0, "rho": 27.0, "beta": 2.5},
         "lorenz96": {"nodes": 20, "forcing": 7.0},
         "fhn": {"nodes": 20, "degree": 2.0, "coupling": 0.1},
-        "heat": {"nodes": 20, "diffusivity": 0.1},
+        "heat": {"nodes": 20, "diffusivity": 0.1, "flicker": 0.5},
         "wave": {"nodes": 20, "speed": 2.0},
         "doublewell": {"sigma": 0.5},
         "black-hole": {"bodies": 5, "mass": 3.0, "period": 50.0, "wind": 0.5},
@@ -155,3 +155,16 @@ def test_bad_requests_are_refused_in_one_line(name: str, parameters: dict[str, f
         make_stream(name, **parameters)
     assert str(refused.value).startswith(complaint)
     assert "\n" not in str(refused.value)
+
+
+def test_chance_heats_every_inner_node_and_the_heat_spreads() -> None:
+    """What kicks add is a rod with cold ends, kicked at each tick: by Euler's step, whose error is small here."""
+    still, kicked = (make_stream("heat", steps=3000, dt=2e-5, nodes=20, flicker=f, seed=1) for f in (0.0, 2.0))
+    added = (kicked.clean - still.clean)[:, :, 0]
+    assert (added[:, [0, -1]] == 0).all()
+    share = 0.05 * 19**2 * 2e-5
+    spread = share * (added[:-1, :-2] - 2 * added[:-1, 1:-1] + added[:-1, 2:])
+    kicks = added[1:, 1:-1] - added[:-1, 1:-1] - spread
+    assert kicks.std(0) == pytest.approx(2.0 * np.sqrt(2e-5), rel=0.06)
+    neighbours = np.corrcoef(kicks.T)[np.arange(17), np.arange(1, 18)]
+    assert np.abs(neighbours).max() < 0.1
