@@ -23,7 +23,7 @@ def jobs(quick: bool) -> list[dict[str, Any]]:
     """One job per stream and seed: the sparse rivals are given as many weights as the graph has grown."""
     names, seeds = (("lorenz63",), 1) if quick else (("lorenz63", "lorenz96", "fhn"), 3)
     size = {"steps": 300, "ticks": 2500, "units": 100} if quick else {"steps": 2000, "ticks": None, "units": 1000}
-    return [{"data": data, "seed": seed, "tries": 2 if quick else 3, **size} for data in names for seed in range(seeds)]
+    return [{"data": data, "seed": seed, "tries": 2 if quick else 4, **size} for data in names for seed in range(seeds)]
 
 
 def run(data: str, seed: int, steps: int, ticks: int | None, units: int, tries: int) -> list[dict[str, Any]]:

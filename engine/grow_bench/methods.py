@@ -47,21 +47,23 @@ class Persistence:
         """Nobody reads anybody."""
 
 
-_RATES = (0.01, 0.003, 0.03)
+_RATES = (0.03, 0.01, 0.003)
+_SHAPES = ("products", "hinges", "products and hinges")
 _PASTS: tuple[Settings, ...] = (
-    {"memory": 1},
-    {"memory": 6},
-    {"memory": 2},
     {"memory": 3, "jitter": 0.01},
+    {"memory": 6},
+    {"memory": 1},
+    {"memory": 2},
     {"memory": 6, "jitter": 0.01},
 )
 _LOOKS: tuple[Settings, ...] = (*_PASTS, {"memory": 2, "late": True}, {"memory": 2, "late": True, "jitter": 0.01})
 _FAMILY: tuple[Settings, ...] = tuple({"rate": rate, **look} for rate in _RATES for look in _LOOKS)
 _GROWN: tuple[Settings, ...] = tuple(
-    {"rate": 0.01, "shapes": shapes, **past}
-    for past in _PASTS
-    for shapes in ("products", "hinges", "products and hinges")
+    {"rate": 0.01, "shapes": _SHAPES[(turn + at) % len(_SHAPES)], **past}
+    for turn in range(len(_SHAPES))
+    for at, past in enumerate(_PASTS)
 )
+"""Unlike ones come first, for those who try a few only."""
 _RIDGES: tuple[Settings, ...] = tuple(
     {"penalty": penalty, **look} for penalty in (1e-8, 1e-6, 1e-4, 1e-2) for look in _LOOKS
 )
