@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 from engine.dynamics.integrate import integrate
 from engine.dynamics.stream import Stream, Truth, number_names, observed, summed
@@ -59,7 +58,8 @@ def heat(
     inside = tuple(summed((pull, f"({u[i - 1]} - 2 {u[i]} + {u[i + 1]})")) for i in range(1, nodes - 1))
     truth = Truth(rate, reads, equations=("u' = D u_xx",), written=(HELD, *inside, HELD))
     clean = integrate(rate, start[:, None], steps, dt)
-    clean[:, 1:-1, 0] += _kicked(flicker * np.sqrt(dt) * rng.standard_normal((steps, nodes - 2)), pull * dt)
+    if flicker > 0:
+        clean[:, 1:-1, 0] += _kicked(flicker * np.sqrt(dt) * rng.standard_normal((steps, nodes - 2)), pull * dt)
     return observed("heat", clean, dt, noise=noise, seed=seed, labels=("u",), truth=truth)
 
 
@@ -97,6 +97,8 @@ def wave(
 
 def _kicked(kicks: Array, share: float) -> Array:
     """What kicks (steps, inner nodes) add to a rod with cold ends, which is linear; tick 0 is before the first."""
+    from scipy.linalg import expm
+
     inner = kicks.shape[1]
     spread = expm(share * (np.eye(inner, k=1) + np.eye(inner, k=-1) - 2 * np.eye(inner)))
     added = np.zeros_like(kicks)
