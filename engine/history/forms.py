@@ -57,26 +57,28 @@ def take_apart(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> 
         numbers.append(float(value))
         return FLOAT
     if is_dataclass(value) and not isinstance(value, type):
-        return _take_object(value, numbers, arrays)
+        names = _names(type(value))
+        parts = tuple(take_apart(getattr(value, name), numbers, arrays) for name in names)
+        return "object", type(value).__name__, names, parts
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return "dict", tuple(value), tuple(take_apart(part, numbers, arrays) for part in value.values())
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return kind, tuple(take_apart(part, numbers, arrays) for part in value)
+        return kind, tuple(_take_member(part, numbers, arrays) for part in value)
     raise TypeError(f"a {type(value).__name__} cannot be logged")
 
 
-def _take_object(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> Form:
-    """Of a dataclass. Plain ones that never change come again in one frame after the other: their parts are kept."""
+def _take_member(value: Any, numbers: list[float], arrays: list[NDArray[Any]]) -> Form:
+    """Of a list. Plain objects that never change come again in one frame after the other: their parts are kept."""
     kept = _KEPT.get(id(value))
     if kept is not None and kept[0] is value:
         numbers.extend(kept[2])
         return kept[1]
+    first = len(numbers)
     kind: Any = type(value)
-    names = _names(kind)
-    first, held = len(numbers), [getattr(value, name) for name in names]
-    form = "object", kind.__name__, names, tuple(take_apart(part, numbers, arrays) for part in held)
-    if kind.__dataclass_params__.frozen and all(_is_plain(part) for part in held):
+    form = take_apart(value, numbers, arrays)
+    rules = getattr(kind, "__dataclass_params__", None)
+    if rules is not None and rules.frozen and all(_is_plain(getattr(value, name)) for name in _names(kind)):
         if len(_KEPT) >= _MOST_KEPT:
             _KEPT.clear()
         _KEPT[id(value)] = value, form, tuple(numbers[first:])
