@@ -24,8 +24,9 @@ from observatory.window import Window
 WARM_UP = 10.0
 """Seconds after the traces have filled their ring buffer; until then the plots' paths grow, up to a fixed length."""
 SOAK = 60.0
-SLOPE = 1.0
-"""MB a minute."""
+SLOPE = 8.0
+"""MB a minute. Python's own memory stays level, but allocators and the graphics driver grow by steps of 1 to 3 MB, now
+and then one in a minute. Frames of 81 kB that were kept, ten a second, would be 48 MB a minute."""
 SHUTDOWN = 2.0
 CAP = 2 * MIB
 """Of the history, so that its ring is full before anything is measured."""
