@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.frame import Frame
 from engine.networks.growing.ledger import Commit, rank_correlation
 from observatory import palette
 from observatory.panels.growth import evidence
+from observatory.panels.labels import line_of_words
 from observatory.panels.plots import DecadeAxis, quiet_plot
 
 MISLED = 0.1
@@ -32,12 +32,7 @@ class ForesightPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.words, self.evidence = QLabel(), QLabel()
-        for label, colour in ((self.words, palette.MUTED), (self.evidence, palette.TEXT)):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setMinimumWidth(40)
-            label.setIndent(6)
-            label.setStyleSheet(f"color: {colour}")
+        self.words, self.evidence = line_of_words(palette.MUTED), line_of_words(palette.TEXT)
         self.plot = quiet_plot("gain realised (up) over gain promised", log_values=True, bottom=DecadeAxis("bottom"))
         self.plot.setToolTip(
             "Each dot is a commit: to the right how much the loss was to fall, up how much it fell. On the line the "

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.frame import Frame
 from engine.networks.growing.ledger import Commit
 from engine.networks.growing.report import Growth
 from observatory import palette
 from observatory.panels.growth_bars import GrowthBars
+from observatory.panels.labels import line_of_words
 from observatory.panels.plots import quiet_plot
 
 LANES: dict[str, tuple[int, str]] = {
@@ -50,14 +50,7 @@ class GrowthPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.words = QLabel()
-        self.evidence = QLabel()
-        for label in (self.words, self.evidence):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setMinimumWidth(40)
-            label.setIndent(6)
-            label.setStyleSheet(f"color: {palette.MUTED}")
-        self.evidence.setStyleSheet(f"color: {palette.TEXT}")
+        self.words, self.evidence = line_of_words(palette.MUTED), line_of_words(palette.TEXT)
         self.bars = GrowthBars()
         lanes = pg.AxisItem("left")
         lanes.setTicks([[(float(lane), name) for lane, name in NAMES.items()]])

@@ -6,12 +6,13 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.frame import Frame
 from engine.networks.growing.outlook import OutcomeView
 from engine.networks.growing.report import Growth
 from observatory import palette
+from observatory.panels.labels import line_of_words
 from observatory.panels.plots import quiet_plot, set_title
 
 BAND = 1.96
@@ -70,13 +71,7 @@ class OutcomesPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.words, self.trouble = QLabel(), QLabel()
-        for label in (self.words, self.trouble):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setMinimumWidth(40)
-            label.setIndent(6)
-            label.setStyleSheet(f"color: {palette.MUTED}")
-        self.words.setStyleSheet(f"color: {palette.TEXT}")
+        self.words, self.trouble = line_of_words(palette.TEXT), line_of_words(palette.MUTED)
         self.density = quiet_plot("")
         self.density.setToolTip(
             "Yellow: the density that was predicted. Grey: what came of states like the last one. "

@@ -9,13 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.networks.growing.clone import clone, clones_of, merge
+from engine.networks.growing.clone import clone, merge
 from engine.networks.growing.core import BudgetError
 from engine.networks.growing.fade import Fading
+from engine.networks.growing.graph import Graph
 from engine.networks.growing.hibernation import Hibernation
 from tests.engine.growing_cases import outputs, wanderers, watched, wire
 
 STATES = wanderers(5, 2)
+
+
+def clones_of(graph: Graph, line: int) -> np.ndarray:
+    """Other lines with the source, reader and latency of this one."""
+    c = graph.connectors
+    same = (c.source == c.source[line]) & (c.reader == c.reader[line]) & (c.latency == c.latency[line])
+    same[line] = False
+    return np.flatnonzero(same)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.networks.growing.core import BudgetError, Heat, SparseCore
+from engine.networks.growing.core import BudgetError, SparseCore
 from engine.networks.growing.economy import Barrier, Tokens
 from engine.networks.growing.learner import Learner, objective
 from engine.networks.growing.memory import Memory
@@ -42,7 +42,7 @@ def test_cells_stay_sorted_and_within_the_budget_under_random_edits(seed: int) -
         np.testing.assert_allclose(core.dense(), mirror, atol=1e-12)
         x = rng.standard_normal((5, 3))
         np.testing.assert_allclose(core.forward(x), mirror @ x, atol=1e-12)
-        assert ((core.heat_map() == Heat.HOT).sum()) == core.struct
+        assert core.hot.sum() == core.struct
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -95,7 +95,7 @@ def test_a_free_run_draws_either_outcome_and_a_plain_one_takes_the_mean(wells: S
     plain = Session(preset(WELLS))
     plain.apply(SetParameter("head", 0))
     network = run(plain, 400)
-    assert not network.live.foresight.components.any()
+    assert not network.live.heads.components.any()
     assert freely(plain, 200)[100:].std() < 0.1 * stream.std()
 
 
@@ -134,8 +134,8 @@ def test_no_head_grows_on_lorenz_63(noise: float) -> None:
     """Its next state is certain but for the noise, which has one mode, and each node was looked at."""
     growth = {"stream": "lorenz63", "cells": 60, "taps": 20, "parameters": {"steps": 3000, "noise": noise}}
     network = run(Session(preset(growth)), 1300)
-    assert all(check is not None and not check.why for check in network.live.foresight.checks)
-    assert not network.live.foresight.components.any()
+    assert all(check is not None and not check.why for check in network.live.heads.checks)
+    assert not network.live.heads.components.any()
     assert network.live.troubles.spawned == 0
 
 
@@ -163,7 +163,7 @@ def test_two_sessions_grow_the_same_head() -> None:
             run(session, 100)
             for _ in range(frames):
                 session.frame()
-        head = session.network.live.foresight.heads[0]  # type: ignore[attr-defined]
+        head = session.network.live.heads.each[0]  # type: ignore[attr-defined]
         found.append(head.draw(np.zeros((50, 1)), np.zeros((50, 1)), np.random.default_rng(0)))
         assert head.components >= 1
     assert np.array_equal(*found)
@@ -180,16 +180,16 @@ def test_the_watch_follows_its_knob_and_freezing_stops_what_is_beside_the_graph(
     with pytest.raises(KnobError, match="range"):
         session.apply(SetParameter("watch", 12))
     session.apply(SetParameter("freeze", 1))
-    cells, turn = len(network.live.watch.outcomes), network.live.foresight._rest
+    cells, turn = len(network.live.watch.outcomes), network.live.heads._rest
     run(session, 60)
-    assert (len(network.live.watch.outcomes), network.live.foresight._rest) == (cells, turn)
+    assert (len(network.live.watch.outcomes), network.live.heads._rest) == (cells, turn)
     assert outcomes(session).came == pytest.approx(network.stream.states[network._at - 1, 3, 1], abs=1e-5)
 
 
 def test_a_reset_begins_anew_and_hidden_numbers_stay_hidden(wells: Session) -> None:
     session = Session(preset({**WELLS, "listened": 2000}))
     network = run(session, 600)
-    assert network.live.foresight.components.any()
+    assert network.live.heads.components.any()
     session.apply(Ablate(1.0))
     session.apply(SetParameter("free", 1))
     run(session, 5)

@@ -275,3 +275,26 @@ def test_rings_arms_and_what_likes_have_are_proposed() -> None:
     assert {c.sources for c in stencils.nearby(0, 9)} == {(2,), (NODES - 2,), (5,)}
     alone = Stencils(watched(wanderers(5, 1))).nearby(2, 9)
     assert {c.sources for c in alone} == {(1,), (3,)}
+
+
+def test_no_node_is_worse_off_by_more_than_the_price_of_what_is_tied() -> None:
+    """On a smooth rod nodes are nearly collinear: to bring one weight to a tie the others may have far to go."""
+    states = make_stream("heat", steps=1200).states
+    graph = watched(states, np.float32, stencils=True, products=False, knots=0, memory=2, jitter=0.01, evidence=1024)
+    planner = Planner(Learner(graph), 0)
+    stencils = planner.learner.stencils
+    assert stencils is not None
+    rises, review = [], stencils.review
+
+    def watched_review(evidence: list[Any], price: np.ndarray, step: int) -> list[Any]:
+        seen = [(done.seen, done.y - error) for done, error in evidence]
+        before = graph.losses(seen)
+        changes = review(evidence, price, step)
+        rises.append(float((graph.losses(seen) - before - price).max()))
+        return changes
+
+    stencils.review = watched_review  # type: ignore[method-assign]
+    for _ in range(400):
+        planner.step()
+    assert stencils.ties.count
+    assert max(rises) < 1e-6

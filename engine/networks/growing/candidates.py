@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.graph import Graph, Pass
+from engine.networks.growing.terms import made_of
 from kernels.sparse import ABOVE, BELOW, CONSTANT, LINE, PRODUCT
 
 Array = NDArray[Any]
@@ -38,6 +39,12 @@ class Candidate:
     """Shortlisted as a neighbour of a region that cannot help itself."""
 
 
+def kind_of(found: Candidate) -> int:
+    """The kind of its term (`kernels.sparse`); a tap has none."""
+    kinds = {"constant": CONSTANT, "edge": LINE, "product": PRODUCT, "hinge": BELOW if found.below else ABOVE}
+    return kinds[found.kind]
+
+
 def values_of(graph: Graph, node: int, done: Pass) -> Array:
     """All state numbers as this node reads them, (S + pools, B): through its own lines where it has one."""
     values: Array = done.seen[0, 0].copy()
@@ -49,21 +56,14 @@ def values_of(graph: Graph, node: int, done: Pass) -> Array:
 
 def feature(graph: Graph, found: Candidate, values: Array, done: Pass) -> Array:
     """What one unit would add to the node's numbers, (features, B); `values` of `values_of` this node."""
+    if found.kind == "tap":
+        out = slopes(graph, found.node, found.line, done)
+        latency, source = graph.connectors.latency[found.line], graph.connectors.source[found.line]
+        out *= done.seen[latency, found.tap, source]
+        return out
     out = np.zeros((graph.features, values.shape[1]), graph.dtype)
-    row = found.row - found.node * graph.features
-    match found.kind:
-        case "constant":
-            out[row] = 1
-        case "edge":
-            out[row] = values[found.sources[0]]
-        case "product":
-            out[row] = values[found.sources[0]] * values[found.sources[1]]
-        case "hinge":
-            over = values[found.sources[0]] - found.knot
-            out[row] = np.maximum(-over if found.below else over, 0)
-        case "tap":
-            latency, source = graph.connectors.latency[found.line], graph.connectors.source[found.line]
-            out = slopes(graph, found.node, found.line, done) * done.seen[latency, found.tap, source]
+    a, b = (values[found.sources[end]] if found.sources else values[0] for end in (0, -1))
+    out[found.row - found.node * graph.features] = made_of(kind_of(found), a, b, found.knot)
     return out
 
 
@@ -108,7 +108,7 @@ def commit(graph: Graph, found: Candidate, value: float, tick: int) -> int:
         column = 0
     else:
         lines = [graph.line(found.node, source) for source in found.sources]
-        kind = {"edge": LINE, "product": PRODUCT, "hinge": BELOW if found.below else ABOVE}[found.kind]
+        kind = kind_of(found)
         knot = found.knot if found.kind == "hinge" else 0.0
         column = graph.term(kind, found.node, lines[0], lines[-1] if kind == PRODUCT else 0, knot)
     graph.core.add(np.array([[found.row, column]]), np.array([value]), tick)
@@ -129,7 +129,7 @@ def cell_of(graph: Graph, found: Candidate) -> int:
         lines = [graph.connectors.find(found.node, source) for source in found.sources]
         if min(lines) < 0:
             return -1
-        kind = {"edge": LINE, "product": PRODUCT, "hinge": BELOW if found.below else ABOVE}[found.kind]
+        kind = kind_of(found)
         left, right = (min(lines), max(lines)) if kind == PRODUCT else (lines[0], 0)
         column = graph.terms.find(kind, left, right, found.knot if found.kind == "hinge" else 0.0)
     return column if column < 0 else int(graph.core.find(np.array([[found.row, column]]))[0])

@@ -95,14 +95,6 @@ def cells_on(graph: Graph, line: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(core.M_idx[:, 1], np.flatnonzero(graph.terms.reads(line))) & core.hot)
 
 
-def clones_of(graph: Graph, line: int) -> NDArray[np.int64]:
-    """Other lines with the source, reader and latency of this one."""
-    c = graph.connectors
-    same = (c.source == c.source[line]) & (c.reader == c.reader[line]) & (c.latency == c.latency[line])
-    same[line] = False
-    return np.flatnonzero(same)
-
-
 def _shape(graph: Graph, term: int, line: int, other: int) -> tuple[int, int, int, float]:
     """Kind, left, right and knot of the term that reads the other line where this one reads the line."""
     terms = graph.terms

@@ -156,12 +156,6 @@ class SparseCore:
         W[tuple(self.M_idx.T)] = self.W_vals
         return W
 
-    def heat_map(self) -> NDArray[np.uint8]:
-        """Heat of every cell, Cold ones included, (rows, columns)."""
-        found = np.zeros(self.shape, np.uint8)
-        found[tuple(self.M_idx.T)] = self.heat
-        return found
-
     def of_rows(self, first: int, last: int) -> slice:
         """Where the cells of rows first to last - 1 lie in the list."""
         return slice(int(self.starts[first]), int(self.starts[last]))

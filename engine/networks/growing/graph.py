@@ -11,6 +11,7 @@ while modules gather, so their order does not matter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,6 +203,16 @@ class Graph:
         """What should have been predicted at these ticks, (S, B)."""
         change: Array = self.memory.states_at(ticks + 1) - self.memory.states_at(ticks)
         return change / self.unit[:, None]
+
+    def losses(self, batches: Sequence[tuple[Array, Array]]) -> Array:
+        """Of each node the sum of its numbers' half mean squares, (nodes,), on what was seen (lags, H, S, B) and the
+        change that was wanted (S, B); not finite where it overflows."""
+        found = np.zeros(self.states)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for seen, wanted in batches:
+                found += 0.5 * np.square(self.forward(seen).y - wanted, dtype=np.float64).mean(1) / len(batches)
+        summed: Array = found.reshape(self.nodes, -1).sum(1)
+        return summed
 
     def roll_out(self, past: Array, steps: int) -> Array:
         """Run freely from the last states seen: past (..., T, nodes, features), T at least H + the longest latency.

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["edge", "tap", "hinge", "product", "constant", "prune", "clone", "merge", "consolidate", "materialise",
-               "cluster", "help", "tie", "escape"]  # fmt: skip
+               "cluster", "tie", "escape"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

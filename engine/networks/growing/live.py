@@ -49,7 +49,7 @@ class Live:
     def __init__(self, learner: Learner, seed: int) -> None:
         graph = self.graph = learner.graph
         self.watch = Watch(learner, seed)
-        self.foresight = self.watch.foresight
+        self.heads = self.watch.heads
         self.head, self.cache, self.watched = True, True, OWN
         spread = graph.spread.astype(np.float64).reshape(graph.nodes, -1)
         usual = np.median(spread, 0)
@@ -86,7 +86,7 @@ class Live:
             graph.memory.shun()
         self.watch.remember()
         if self.head:
-            self.foresight.step()
+            self.heads.step()
         self.watch.watch(self.watch.most_ambiguous() if self.watched < 0 else self.watched)
 
     def view(self) -> tuple[OutcomeView | None, Array, Array, TransientView]:
@@ -102,7 +102,7 @@ class Live:
             hits=troubles.hits,
             spawned=troubles.spawned,
         )
-        return self.watch.view(), self.foresight.components, troubles.novelty.levels.astype(np.float32), transients
+        return self.watch.view(), self.heads.components, troubles.novelty.levels.astype(np.float32), transients
 
     def _places(self, state: Array, source: int) -> Array:
         """Where nodes are, as seen from another or from their own usual place, (nodes, at most PLACES)."""

@@ -130,7 +130,7 @@ class GrowingNetwork:
         predicted = np.where(self._dead, 0, graph.next)
         self._error = seen - predicted
         free, learns = bool(self._own["free"].value), nudged and not self._own["freeze"].value
-        ahead = np.where(self._dead, 0, self.live.foresight.draw(predicted)) if free else predicted
+        ahead = np.where(self._dead, 0, self.live.heads.draw(predicted)) if free else predicted
         lost = not np.abs(ahead).max() < LOST
         graph.commit(ahead if free and not lost else seen)
         self._change = graph.state - before

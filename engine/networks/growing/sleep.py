@@ -23,7 +23,7 @@ from engine.networks.growing.desk import Desk, costs_of_cells, judged
 from engine.networks.growing.graph import Pass
 from engine.networks.growing.hibernation import Cell, Hibernation
 from engine.networks.growing.probe import Prices, prices
-from kernels.sparse import ABOVE, BELOW, CONSTANT, PRODUCT
+from engine.networks.growing.terms import made_of
 
 Array = NDArray[Any]
 BATCHES = 4
@@ -137,12 +137,7 @@ def _predicted(kept: list[Cell], rows: slice, features: int, done: Pass) -> Arra
             np.tensordot(np.where(line.active, line.taps, 0), done.seen[line.latency, :, line.source], 1)
             for line in cell.lines
         ]
-        term: Any = 1.0
-        if cell.kind == PRODUCT:
-            term = ends[0] * ends[1]
-        elif cell.kind in (ABOVE, BELOW):
-            term = np.maximum((ends[0] - cell.knot) * (1 if cell.kind == ABOVE else -1), 0)
-        elif cell.kind != CONSTANT:
-            term = ends[0]
+        a, b = (ends[0], ends[-1]) if ends else (np.ones(found.shape[1]),) * 2
+        term = made_of(cell.kind, a, b, cell.knot)
         found[cell.row - rows.start] += cell.value * term
     return found

@@ -13,9 +13,9 @@ no more cells.
 
 A trial lasts a few meta-steps, in which the planner may grow taps of either. Then fresh batches say by how much the
 loss would rise if the line had to do for both, once its row's other cells have adapted. The clone stays if that is
-more than the price of its taps beyond doubt, and if the node's gradient has become no more restless; else it is merged:
-at once if the taps are still the same, and if not its cells fade and hand over. What was merged is left in peace for a
-while, twice as long each time.
+more than the price of its taps beyond doubt, or than twice the price if the node's gradient has become more restless;
+else it is merged: at once if the taps are still the same, and if not its cells fade and hand over. What was merged is
+left in peace for a while, twice as long each time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from engine.networks.growing.fade import heirs_of_cell
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.probe import Prices, prices
 from engine.networks.growing.relax import Base, own_terms
-from kernels.sparse import ABOVE, BELOW, PRODUCT
+from engine.networks.growing.terms import made_of
 
 Array = NDArray[Any]
 FIT, JUDGE = 2, 4
@@ -44,7 +44,9 @@ TRIAL = 4
 PEACE = 5
 """Meta-steps for which a line is not cloned again after a merger."""
 RESTLESS = 1.5
-"""Times the share of variance in the node's gradient before the trial that it may have after it."""
+"""Times the share of variance in the node's gradient before the trial, above which it has become more restless."""
+TWICE = 2
+"""Times its price that a clone must then be worth."""
 OVERLOAD = 4.0
 """Below this much cancelling gradient, in units of noise, a line is not probed."""
 
@@ -146,7 +148,7 @@ class Splits:
         cost = _cost(graph, prices(desk.learner), trial.copy, int(graph.connectors.active[trial.copy, 1:].sum()))
         desk.ledger.realise(trial.number, float(gain))
         restless = self._unrest(trial.node) > RESTLESS * trial.unrest
-        if gain - graph.settings.doubt * error > cost and not restless:
+        if gain - graph.settings.doubt * error > cost * (TWICE if restless else 1):
             return
         words, key = self._words(trial.line) + (", restless" if restless else ""), self._key(trial.line)
         taps = int(graph.connectors.active[trial.copy, 1:].sum())
@@ -267,14 +269,8 @@ def _worth_of_two(graph: Graph, trial: Trial, passes: list[Pass], errors: list[A
 def _as_if(graph: Graph, column: int, trial: Trial, done: Pass) -> Array:
     """A clone's term, (B,), if it read the line."""
     terms = graph.terms
-    ends = [trial.line if end == trial.copy else int(end) for end in (terms.left[column], terms.right[column])]
-    a, b, kind = done.lines[ends[0]], done.lines[ends[1]], terms.kinds[column]
-    found: Array = a
-    if kind == PRODUCT:
-        found = a * b
-    elif kind in (ABOVE, BELOW):
-        found = np.maximum((a - terms.knots[column]) * (1 if kind == ABOVE else -1), 0)
-    return found
+    a, b = (done.lines[trial.line if end == trial.copy else end] for end in (terms.left[column], terms.right[column]))
+    return made_of(int(terms.kinds[column]), a, b, float(terms.knots[column]))
 
 
 def _late(graph: Graph, line: int, done: Pass) -> Array:

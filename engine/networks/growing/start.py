@@ -26,10 +26,10 @@ class Start:
     """Made before regions are committed at 0; `give` then gives them their values."""
 
     def __init__(self, learner: Learner) -> None:
-        self.graph = learner.graph
-        ticks = self.graph.memory.draw(learner.rng, self.graph.settings.evidence)
-        self._ticks, self._wanted = ticks, self.graph.targets(ticks)
-        self._before = self._losses()
+        graph = self.graph = learner.graph
+        ticks = graph.memory.draw(learner.rng, graph.settings.evidence)
+        self._batch = [(graph.memory.seen(ticks, graph.connectors.lags), graph.targets(ticks))]
+        self._before = graph.losses(self._batch)
 
     def give(self, committed: Sequence[Probed]) -> Array:
         """Shares of their values that nodes keep, (nodes,)."""
@@ -41,7 +41,7 @@ class Start:
         shares[chosen] = 1
         for _ in range(HALVINGS + 1):
             self._set(cells, taps, committed, shares)
-            worse = chosen[~(self._losses()[chosen] <= self._before[chosen])]
+            worse = chosen[~(self.graph.losses(self._batch)[chosen] <= self._before[chosen])]
             if not len(worse):
                 return shares
             shares[worse] *= 0.5
@@ -62,12 +62,3 @@ class Start:
             else:
                 graph.core.W_vals[cell_of(graph, c)] += value
             graph.core.shift(found.heirs.cells, -value * found.heirs.shares)
-
-    def _losses(self) -> Array:
-        """Mean square error of each node's numbers, (nodes,)."""
-        graph = self.graph
-        with np.errstate(over="ignore", invalid="ignore"):
-            y = graph.forward(graph.memory.seen(self._ticks, graph.connectors.lags)).y
-            error = np.square(y - self._wanted, dtype=np.float64).mean(1)
-        found: Array = error.reshape(graph.nodes, -1).mean(1)
-        return found

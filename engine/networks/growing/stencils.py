@@ -172,7 +172,7 @@ class Stencils:
         close = known & ~pays & (self._code >= 0) & ~barred
         self._close = np.where(close, self._close + 1, 0)
         chosen = self._chosen(close & ~before)
-        self._bring(chosen, pooled - values, nodes)
+        chosen &= self._bring(chosen, pooled - values, nodes, evidence, price)
         self._tied = before & ~pays | chosen
         self._arrange()
         changes = [Change("escape", int(k), 1, float(saved[k]), float(price[k])) for k in escaped]
@@ -196,9 +196,14 @@ class Stencils:
             chosen[order[np.unique(self.places.node[order], return_index=True)[1]]] = True
         return chosen
 
-    def _bring(self, chosen: NDArray[np.bool_], way: Array, nodes: list[Quadratic]) -> None:
+    def _bring(
+        self, chosen: NDArray[np.bool_], way: Array, nodes: list[Quadratic], evidence: list[tuple[Pass, Array]],
+        price: Array,
+    ) -> NDArray[np.bool_]:  # fmt: skip
         """Let weights that are about to be tied go to the others of their tie, or else all the `way` (n,) to the pooled
-        value, in shared units; the other weights of their nodes make up for it."""
+        value, in shared units; the other weights of their nodes make up for it. Nearly collinear weights may have far
+        to go for that, and taps act through the others: a node that loses more than the weight's price stays as it was.
+        Which weights are of nodes that went, (n,)."""
         ties, names = self.ties, self._names(np.arange(len(way)))
         centres = dict(zip(names[ties.at].tolist(), ties.value[ties.group].tolist(), strict=True))
         values, by = self.places.shared(self.places.weights), np.zeros(len(way))
@@ -208,7 +213,16 @@ class Stencils:
                 centre = centres.get(int(names[weight]))
                 distance = way[weight] if centre is None else centre - values[weight]
                 by[node.at] += node.with_others(int(k), self._tied[node.at]) * distance / self.places.scale[weight]
-        self.places.shift(by)
+        graph, places = self.graph, self.places
+        seen = [(done.seen, done.y - error) for done, error in evidence]
+        before = graph.losses(seen)
+        cells, taps = graph.core.W_vals.copy(), graph.connectors.taps.copy()
+        places.shift(by)
+        may_lose = np.bincount(places.node[chosen], price[chosen], graph.nodes)
+        went: NDArray[np.bool_] = (graph.losses(seen) - before <= may_lose)[places.node]
+        graph.core.W_vals[:], graph.connectors.taps[:] = cells, taps
+        places.shift(np.where(went, by, 0.0))
+        return went
 
     def _names(self, at: Integers) -> Integers:
         """Which tie these weights would belong to, by place and family."""

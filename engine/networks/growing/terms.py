@@ -19,6 +19,16 @@ NAMES = ("constant", "line", "hinge", "hinge", "product")
 NOBODY = -1
 
 
+def made_of(kind: int, a: Array, b: Array, knot: float) -> Array:
+    """A term of this kind (B,), from its line a and, of a product, the other one, b."""
+    found: Array = np.ones_like(a) if kind == CONSTANT else a
+    if kind == PRODUCT:
+        found = a * b
+    elif kind in (ABOVE, BELOW):
+        found = np.maximum(a - knot if kind == ABOVE else knot - a, 0)
+    return found
+
+
 class Terms:
     """`kinds` uint8, `left`, `right` int64 line numbers, `knots`, `owner` int64 node, all (F,). Term 0 is the constant,
     which all nodes share and nobody owns."""

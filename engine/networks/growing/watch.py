@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from engine.dynamics.scores import calibration
-from engine.networks.growing.foresight import Foresight
+from engine.networks.growing.heads import Heads
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.outcomes import Futures, OutcomeMemory
 from engine.networks.growing.outlook import AHEAD, BINS, GRID, PATHS, RECENT, OutcomeView
@@ -32,11 +32,11 @@ FEW = 20
 
 
 class Watch:
-    """On a graph with its learner; `foresight` are its heads. Arrays (RECENT, ...) are rings."""
+    """On a graph with its learner; `heads` are its own. Arrays (RECENT, ...) are rings."""
 
     def __init__(self, learner: Learner, seed: int) -> None:
         graph = self.graph = learner.graph
-        self.foresight = Foresight(learner, seed, self._judge)
+        self.heads = Heads(learner, seed, self._judge)
         self._before, self._predicted, self._came = np.zeros((3, RECENT, graph.states))
         self._deviation = np.ones((RECENT, graph.states))
         self._variance = np.ones(graph.states)
@@ -53,7 +53,7 @@ class Watch:
             return
         self._number = number
         node, self._feature = divmod(number, self.graph.features)
-        self._node, self._own = node, self.foresight.rows(node)
+        self._node, self._own = node, self.heads.rows(node)
         self.outcomes = OutcomeMemory(np.ones(self.graph.features), seed=self._seed)
         self._stored = 0
         self._levels, self._density, self._plain = np.full((3, RECENT), np.nan)
@@ -61,7 +61,7 @@ class Watch:
 
     def most_ambiguous(self) -> int:
         """The first number of the node with the most components, or whose outcomes its neighbours leave most open."""
-        heads, checks = self.foresight.heads, self.foresight.checks
+        heads, checks = self.heads.each, self.heads.checks
         rank = [(h.components, c.ambiguity.spread if c else 0.0) for h, c in zip(heads, checks, strict=True)]
         best, now = max(rank), rank[self._node]
         stays = best[0] == now[0] and best[1] <= MORE * now[1]
@@ -101,9 +101,9 @@ class Watch:
         z = (came - predicted) / deviation
         self._plain[rows] = -0.5 * z**2 - np.log(deviation * np.sqrt(2 * np.pi))
         self._levels[rows], self._density[rows] = ndtr(z), self._plain[rows]
-        head = self.foresight.heads[self._node]
+        head = self.heads.each[self._node]
         if head.components:
-            inputs = self._before[rows][:, self.foresight.seen[self._node]]
+            inputs = self._before[rows][:, self.heads.seen[self._node]]
             what = inputs, self._predicted[rows, self._own], self._came[rows, self._own]
             self._levels[rows] = head.levels(*what)[:, self._feature]
             self._density[rows] = head.log_densities(*what)[:, self._feature]
@@ -116,13 +116,13 @@ class Watch:
 
     def _expected(self, places: Array) -> Array:
         """Density of the watched number at these places (K,), as predicted for the newest outcome."""
-        row, head = (self._noted - 1) % RECENT, self.foresight.heads[self._node]
+        row, head = (self._noted - 1) % RECENT, self.heads.each[self._node]
         if not head.components:
             deviation = self._deviation[row, self._number]
             z = (places - self._predicted[row, self._number]) / deviation
             found: Array = np.exp(-0.5 * z**2) / (deviation * np.sqrt(2 * np.pi))
             return found
-        inputs = self._before[row, self.foresight.seen[self._node]]
+        inputs = self._before[row, self.heads.seen[self._node]]
         now, plain, came = (
             np.repeat(a[None], len(places), 0)
             for a in (inputs, self._predicted[row, self._own], self._came[row, self._own])
@@ -147,11 +147,11 @@ class Watch:
         counted = np.histogram(alike, GRID, (grid[0] - width / 2, grid[-1] + width / 2))[0] / max(len(alike), 1) / width
         rng = np.random.default_rng((self._seed, 35, self._noted))
         paths = self.outcomes.paths(self.graph.state[self._own].astype(np.float64), AHEAD, PATHS, rng)
-        check = self.foresight.checks[self._node]
+        check = self.heads.checks[self._node]
         return OutcomeView(
             node=self._node,
             feature=self._feature,
-            components=self.foresight.heads[self._node].components,
+            components=self.heads.each[self._node].components,
             evidence=check.why if check else "",
             grid=_real(grid * unit + centre),
             density=_real(self._expected(grid) / unit),

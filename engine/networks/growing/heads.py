@@ -31,15 +31,15 @@ IMPROVES, AGO = 0.9, 200
 """A loss that fell below this share of what it was so many ticks ago, or up to twice as many, still falls."""
 
 
-class Foresight:
-    """Of one graph and its learner. `heads`, `seen` (state numbers that a head sees) and `checks` are by node."""
+class Heads:
+    """Of one graph and its learner. `each`, `seen` (state numbers that a head sees) and `checks` are by node."""
 
     def __init__(self, learner: Learner, seed: int, changing: Callable[[], None]) -> None:
         """`changing` is called before a head takes another's place."""
         self.graph: Graph = learner.graph
         graph, self._learner, self._changing = learner.graph, learner, changing
         self.rng = np.random.default_rng((seed, 34))
-        self.heads = [DistributionHead(graph.features) for _ in range(graph.nodes)]
+        self.each = [DistributionHead(graph.features) for _ in range(graph.nodes)]
         self.seen = [np.arange(0) for _ in range(graph.nodes)]
         self.checks: list[Decision | None] = [None] * graph.nodes
         self._losses = np.full((2, graph.nodes), np.inf)
@@ -51,7 +51,7 @@ class Foresight:
     @property
     def components(self) -> NDArray[np.int32]:
         """Of each node's head, (nodes,)."""
-        return np.array([head.components for head in self.heads], np.int32)
+        return np.array([head.components for head in self.each], np.int32)
 
     def rows(self, node: int) -> slice:
         """State numbers of a node."""
@@ -85,11 +85,11 @@ class Foresight:
         predicted = (states[own] + graph.unit[own, None] * done.y[own]).T.astype(np.float64)
         came = graph.memory.states_at(ticks + 1)[own].T.astype(np.float64)
         yield
-        head = copy(self.heads[node])
+        head = copy(self.each[node])
         seen = self.seen[node] if head.components else self._inputs(node)
         decision = yield from head.checking(states[seen].T.astype(np.float64), predicted, came, graph.memory.count)
         self._changing()
-        self.heads[node], self.seen[node], self.checks[node] = head, seen, decision
+        self.each[node], self.seen[node], self.checks[node] = head, seen, decision
 
     def _inputs(self, node: int) -> NDArray[np.int64]:
         graph = self.graph
@@ -106,5 +106,5 @@ class Foresight:
         drawn = predicted.copy()
         for node in map(int, np.flatnonzero((self.components > 0) & self.graph.awake)):
             own, now = self.rows(node), self.graph.state[self.seen[node]][None].astype(np.float64)
-            drawn[own] = self.heads[node].draw(now, predicted[None, own].astype(np.float64), self.rng)[0]
+            drawn[own] = self.each[node].draw(now, predicted[None, own].astype(np.float64), self.rng)[0]
         return drawn
