@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -97,9 +98,10 @@ def followed(stream: Stream, way: str) -> tuple[Array, Array, dict[int, str]]:
     errors, frozen = np.zeros(len(states) - 1), np.zeros(len(states) - 1)
     tick = 0
 
-    def choose(cache: PrototypeCache, signature: Array) -> Prototype | None:
+    def choose(cache: PrototypeCache, signature: Array, explains: Callable[[Prototype], float]) -> Prototype | None:
         what = _name(stream, tick)
-        chosen = _chosen(way, cache, signature, what.isdigit())
+        recalled = cache.recall(signature, explains) if way == WAYS[0] else None
+        chosen = _wrong(cache, signature) if way == WAYS[2] and what.isdigit() else recalled
         if what.isdigit():
             began[int(what)] = names[chosen]
         return chosen
@@ -122,13 +124,10 @@ def _from_the_heavy(state: Array, source: int) -> Array:
     return found
 
 
-def _chosen(way: str, cache: PrototypeCache, signature: Array, passes: bool) -> Prototype | None:
-    if way == WAYS[0]:
-        return cache.nearest(signature)
-    if way == WAYS[2] and passes:
-        others = [p for p in cache if distance(p.signature, signature) > RADIUS]
-        return max(others, key=lambda p: distance(p.signature, signature), default=None)
-    return None
+def _wrong(cache: PrototypeCache, signature: Array) -> Prototype | None:
+    """The one with the farthest signature, if it is none that the signature would find."""
+    others = [p for p in cache if distance(p.signature, signature) > RADIUS]
+    return max(others, key=lambda p: distance(p.signature, signature), default=None)
 
 
 def _name(stream: Stream, tick: int) -> str:

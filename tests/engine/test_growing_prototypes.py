@@ -7,7 +7,7 @@ import pytest
 
 from engine.experiments import passage
 from engine.networks.growing.novelty import SETTLE, Novelty, distance
-from engine.networks.growing.prototypes import RADIUS, PrototypeCache
+from engine.networks.growing.prototypes import DOUBT, RADIUS, PrototypeCache
 from engine.networks.growing.transient import REACH, TransientModule
 
 CACHE, NONE, WRONG, FROZEN = passage.WAYS
@@ -81,20 +81,36 @@ def test_many_samples_in_one_place_do_not_make_a_step_too_long():
     assert module.predict(crowd) == pytest.approx(1, abs=1e-9)
 
 
+def nothing(_):
+    """No prototype explains anything."""
+    return 0.0
+
+
 def test_the_cache_gives_the_nearest_merges_the_same_and_forgets_the_longest_unused():
     cache = PrototypeCache(capacity=2)
     a, b, c = np.zeros(5), np.array([0, 0, 1, 0, 0.0]), np.array([0, 0, 0, 1, 1.0])
-    assert cache.nearest(a) is None
+    assert cache.recall(a, nothing) is None
     cache.keep(a, {"w": np.ones(1)})
     cache.keep(b, {"w": 2 * np.ones(1)})
-    assert cache.nearest(a + 0.1).template["w"] == 1
-    assert cache.nearest(c) is None
+    assert cache.recall(a + 0.1, nothing).template["w"] == 1
+    assert cache.recall(c, nothing) is None
     cache.keep(a + 0.1, {"w": 3 * np.ones(1)})
     assert len(cache) == 2
-    assert cache.nearest(a).template["w"] == 3
+    assert cache.recall(a, nothing).template["w"] == 3
     cache.keep(c, {"w": 4 * np.ones(1)})
-    assert cache.nearest(b) is None
-    assert cache.nearest(a).template["w"] == 3
+    assert cache.recall(b, nothing) is None
+    assert cache.recall(a, nothing).template["w"] == 3
+
+
+def test_where_no_signature_is_near_what_explains_best_is_recalled_beyond_doubt():
+    cache = PrototypeCache()
+    for k in range(3):
+        cache.keep(np.eye(5)[k], {"w": np.full(1, float(k))})
+    far, near = np.eye(5)[4], np.eye(5)[2]
+    found = cache.recall(far, lambda p: DOUBT + p.template["w"][0] % 2)
+    assert (found.template["w"], found.uses) == (1, 1)
+    assert cache.recall(far, lambda _: DOUBT - 0.1) is None
+    assert cache.recall(near, nothing).template["w"] == 2
 
 
 @pytest.fixture(scope="module")

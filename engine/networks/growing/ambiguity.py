@@ -33,7 +33,10 @@ class Ambiguity:
     two_modes: float
     """Share of neighbourhoods with two modes; CHANCE of them by chance."""
     beyond_chance: bool
-    """Whether there is spread, and that share is more than three standard errors above CHANCE."""
+    """Whether there is spread, and that share is more than three standard errors above CHANCE.
+
+    Neighbourhoods overlap: no more count as independent than would fit side by side.
+    """
 
 
 def ambiguity(inputs: Array, residuals: Array, scale: Array, seed: int = 0) -> Ambiguity:
@@ -52,7 +55,8 @@ def ambiguity(inputs: Array, residuals: Array, scale: Array, seed: int = 0) -> A
     halves = np.array([split(along(values))[0] for values in left])
     two = float((halves < least_within(near)).mean())
     size = float(np.sqrt(np.square(left).sum(1).mean() / (near - inputs.shape[1] - 1)))
-    noise = np.sqrt(CHANCE * (1 - CHANCE) / len(centres))
+    apart = min(len(centres), count // near)
+    noise = np.sqrt(CHANCE * (1 - CHANCE) / apart)
     return Ambiguity(size, two, bool(size > LEAST_SPREAD and two > CHANCE + 3 * noise))
 
 

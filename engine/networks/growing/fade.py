@@ -1,8 +1,8 @@
 """Graceful demotion: what is condemned fades out step by step, and its row's other cells take over what they can.
 
 Each step takes a share of the fading value away and gives the others that share of what comes nearest to it by least
-squares (the update of Hassibi & Stork 1993), so the loss moves no more than it must. What is gone leaves the list,
-which then changes no output.
+squares (the update of Hassibi & Stork 1993), so the loss moves no more than it must. Heirs are worked out anew in each
+step, since a tap acts through weights that change. What is gone leaves the list, which then changes no output.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.growing.candidates import slopes
 from engine.networks.growing.core import Cells, Heat
 from engine.networks.growing.graph import Graph, Pass
-from engine.networks.growing.relax import Base, own_terms
+from engine.networks.growing.relax import Base
+from engine.networks.growing.terms import made_of
 
 Array = NDArray[Any]
 SHARE = 0.25
 """Of what is left of a fading value, taken away in a step."""
 GONE = 1e-7
 """Below this it leaves."""
+RIDGE = 1e-2
+"""Heirs much alike would get large shares of opposite signs, and a tap that fades acts through them."""
+SMALL = 1e-4
+"""A step below this needs no heirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,42 @@ def heirs_of_cell(graph: Graph, cell: int, passes: list[Pass]) -> Heirs:
     others = graph.core.hot_of_row(row)
     others = others[others != cell]
     columns = graph.core.M_idx[others, 1]
-    base = Base([done.terms[columns] for done in passes])
+    base = Base([done.terms[columns] for done in passes], RIDGE)
     return Heirs(graph.core.M_idx[others].copy(), base.explain([done.terms[column] for done in passes]))
 
 
 def heirs_of_tap(graph: Graph, line: int, tap: int, passes: list[Pass]) -> Heirs:
-    """The cells of the node whose line it is."""
-    c = graph.connectors
-    node = int(c.reader[line])
-    effects = [slopes(graph, node, line, done) * done.seen[c.latency[line], tap, c.source[line]] for done in passes]
+    """The cells of the node whose line it is, by what their terms will be without the tap: as they are, cells on the
+    line itself would be made to weigh more for what the tap tells less, step after step."""
     cells, shares = [], []
-    for r, row in enumerate(range(node * graph.features, (node + 1) * graph.features)):
+    for row, terms, gone in without_tap(graph, line, tap, passes):
         cells.append(graph.core.M_idx[graph.core.hot_of_row(row)])
-        shares.append(Base(own_terms(graph, row, passes)).explain([effect[r] for effect in effects]))
+        shares.append(Base(terms, RIDGE).explain(gone) / graph.connectors.taps[line, tap])
     return Heirs(np.concatenate(cells), np.concatenate(shares))
+
+
+def without_tap(graph: Graph, line: int, tap: int, passes: list[Pass]) -> list[tuple[int, list[Array], list[Array]]]:
+    """If a tap were gone: each row of its node, the terms of its Hot cells (K, B), and what its output would lose (B,),
+    both for each pass."""
+    c, t, core = graph.connectors, graph.terms, graph.core
+    first, reads = int(c.reader[line]) * graph.features, t.reads(line)
+    lines = [done.lines.copy() for done in passes]
+    for left, done in zip(lines, passes, strict=True):
+        left[line] -= c.taps[line, tap] * done.seen[c.latency[line], tap, c.source[line]]
+    found = []
+    for row in range(first, first + graph.features):
+        at = core.of_rows(row, row + 1)
+        columns, hot = core.columns[at], core.hot[at]
+        base, gone = [], []
+        for left, done in zip(lines, passes, strict=True):
+            terms = done.terms[columns]
+            for k in np.flatnonzero(reads[columns]):
+                f = columns[k]
+                terms[k] = made_of(int(t.kinds[f]), left[t.left[f]], left[t.right[f]], float(t.knots[f]))
+            gone.append(core.W_vals[at] @ (done.terms[columns] - terms))
+            base.append(terms[hot])
+        found.append((row, base, gone))
+    return found
 
 
 class Fading:
@@ -60,60 +86,53 @@ class Fading:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._cells: list[tuple[tuple[int, int], Heirs]] = []
-        self._taps: list[tuple[tuple[int, int], Heirs]] = []
+        self._cells: list[tuple[int, int]] = []
+        self._taps: list[tuple[int, int]] = []
 
-    def cell(self, cell: int, heirs: Heirs) -> None:
+    def cell(self, cell: int) -> None:
         """Let a cell of the list fade."""
         self.graph.core.heat[cell] = Heat.COOLING
         row, column = (int(i) for i in self.graph.core.M_idx[cell])
-        self._cells.append(((row, column), heirs))
+        self._cells.append((row, column))
 
-    def tap(self, line: int, tap: int, heirs: Heirs) -> None:
+    def tap(self, line: int, tap: int) -> None:
         """Let a tap fade."""
         self.graph.connectors.cooling[line, tap] = True
-        self._taps.append(((line, tap), heirs))
+        self._taps.append((line, tap))
 
-    def step(self) -> None:
-        """One step of everything that fades."""
+    def step(self, seen: Array | None = None) -> None:
+        """One step of everything that fades; `seen` (lags, H, S, B) tells who can take over, without it nobody does."""
         core, c = self.graph.core, self.graph.connectors
+        passes = [] if seen is None or not self._cells + self._taps else [self.graph.forward(seen)]
         staying = []
-        for place, heirs in self._cells:
+        for place in self._cells:
             at = int(core.find(np.array([place]))[0])
             if at < 0 or core.heat[at] != Heat.COOLING:
                 continue
             gone = SHARE * float(core.W_vals[at])
+            if passes and abs(gone) > SMALL:
+                heirs = heirs_of_cell(self.graph, at, passes)
+                core.shift(heirs.cells, gone * heirs.shares)
             core.W_vals[at] -= gone
-            core.shift(heirs.cells, gone * heirs.shares)
             if abs(core.W_vals[at]) < GONE:
                 core.remove(np.array([at]))
             else:
-                staying.append((place, heirs))
+                staying.append(place)
         self._cells = staying
         fading = []
-        for (line, tap), heirs in self._taps:
+        for line, tap in self._taps:
             gone = SHARE * float(c.taps[line, tap])
+            if passes and abs(gone) > SMALL:
+                heirs = heirs_of_tap(self.graph, line, tap, passes)
+                core.shift(heirs.cells, gone * heirs.shares)
             c.taps[line, tap] -= gone
-            core.shift(heirs.cells, gone * heirs.shares)
             if abs(c.taps[line, tap]) < GONE:
                 c.drop_tap(line, tap)
             else:
-                fading.append(((line, tap), heirs))
+                fading.append((line, tap))
         self._taps = fading
 
     def renumber(self, terms: NDArray[np.int64], lines: NDArray[np.int64]) -> None:
         """Term f is now terms[f], line k lines[k]; -1 for what is gone."""
-        self._cells = [
-            ((row, int(terms[column])), _moved(heirs, terms))
-            for (row, column), heirs in self._cells
-            if terms[column] >= 0
-        ]
-        self._taps = [
-            ((int(lines[line]), tap), _moved(heirs, terms)) for (line, tap), heirs in self._taps if lines[line] >= 0
-        ]
-
-
-def _moved(heirs: Heirs, terms: NDArray[np.int64]) -> Heirs:
-    columns = terms[heirs.cells[:, 1]]
-    kept = columns >= 0
-    return Heirs(np.stack([heirs.cells[kept, 0], columns[kept]], 1), heirs.shares[kept])
+        self._cells = [(row, int(terms[column])) for row, column in self._cells if terms[column] >= 0]
+        self._taps = [(int(lines[line]), tap) for line, tap in self._taps if lines[line] >= 0]

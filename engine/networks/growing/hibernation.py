@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.networks.growing.core import BudgetError, Heat
-from engine.networks.growing.fade import SHARE, Fading, Heirs
+from engine.networks.growing.fade import SHARE, Fading
 from engine.networks.growing.graph import Array, Graph
 from kernels.sparse import ABOVE, CONSTANT, PRODUCT
 
@@ -64,7 +64,7 @@ class Hibernation:
         self.asleep[node] = [self._record(int(cell), waking) for cell in cells]
         self._waking = [w for w in self._waking if w[0] // self.graph.features != node]
         for cell in cells:
-            self.fading.cell(int(cell), Heirs(np.empty((0, 2), np.int64), np.empty(0)))
+            self.fading.cell(int(cell))
         return len(cells)
 
     def materialise(self, node: int, tick: int = 0) -> int:

@@ -35,6 +35,8 @@ class Learner:
         self.gradient_mean, self.gradient_square = np.zeros(graph.nodes), np.zeros(graph.nodes)
         """Moving averages of the size of each node's gradient, and of its square: signs of trouble."""
         self.steps = 0
+        self.seen: Array | None = None
+        """What the last batch saw, (lags, H, S, B)."""
         self.rate = graph.settings.rate
         self.stencils = Stencils(graph) if graph.settings.stencils else None
 
@@ -60,6 +62,7 @@ class Learner:
         """One step on a batch; its loss."""
         graph, settings = self.graph, self.graph.settings
         done, error = self.errors(settings.batch)
+        self.seen = done.seen
         cells, taps, loss = objective(graph, done, error, self.barrier)
         now = 0.5 * np.square(error, dtype=np.float64).mean(1)
         self.loss += SMOOTHING * (now - self.loss)

@@ -6,6 +6,7 @@ the graph does not forget what is usual.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from engine.knobs import Knob
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.outlook import CACHED, NASCENT, NONE, OutcomeView, TransientView
-from engine.networks.growing.prototypes import PrototypeCache
+from engine.networks.growing.prototypes import Prototype, PrototypeCache
 from engine.networks.growing.trouble import Troubles
 from engine.networks.growing.watch import Watch
 
@@ -114,5 +115,7 @@ class Live:
         found: Array = own / self._reach
         return found
 
-    def _chosen(self, cache: PrototypeCache, signature: Array) -> Any:
-        return cache.nearest(signature) if self.cache else None
+    def _chosen(
+        self, cache: PrototypeCache, signature: Array, explains: Callable[[Prototype], float]
+    ) -> Prototype | None:
+        return cache.recall(signature, explains) if self.cache else None

@@ -17,8 +17,8 @@ from engine.networks.growing.core import BudgetError
 from engine.networks.growing.desk import Desk, costs_of_cells
 from engine.networks.growing.economy import Tokens
 from engine.networks.growing.edits import Edits
-from engine.networks.growing.fade import Fading, heirs_of_cell, heirs_of_tap
-from engine.networks.growing.graph import Graph, Pass
+from engine.networks.growing.fade import Fading
+from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.ledger import Commit, Ledger
 from engine.networks.growing.modules import SuperGraph
@@ -61,7 +61,7 @@ class Planner:
         With `spread` a meta-step is not done at once: nodes take turns over the steps of a cycle.
         """
         loss = self.learner.step()
-        self.fading.step()
+        self.fading.step(self.learner.seen)
         self.edits.step()
         if not grow:
             return loss
@@ -167,29 +167,36 @@ class Planner:
         price = prices(self.learner)
         worth = costs_of_cells(graph, price)
         cells, saved = prune.condemn(self.learner, worth, YOUNG * settings.cycle)
-        passes = self._passes() if len(cells) else []
         for cell in cells:
             row, column = (int(i) for i in graph.core.M_idx[cell])
             key = row, candidates.signature(graph, column)
             self._banned[key] = 2 * self._banned.get(key, BANNED)
             self._tabu[key] = self.learner.steps + self._banned[key] * settings.cycle
             self._note_loss(row, candidates.words_of_cell(graph, row, column, self.labels), saved[cell], worth[cell])
-            self.fading.cell(int(cell), heirs_of_cell(graph, int(cell), passes))
+            self.fading.cell(int(cell))
         self._shed_taps(price.within.reshape(graph.nodes, -1).sum(1))
 
     def _shed_taps(self, price: Array) -> None:
-        """The outer taps first."""
-        lines = self.graph.connectors
-        _, saved = prune.left_out(self.learner)
+        """Of each node the cheapest tap, since the others may be worth more without it."""
+        learner, lines = self.learner, self.graph.connectors
+        _, saved = prune.left_out(learner)
         old = lines.active & ~lines.cooling & (lines.age >= YOUNG * self.graph.settings.cycle)
         old[:, 0] = False
-        passes = self._passes() if old.any() else []
-        for line, tap in np.argwhere(old & (saved < price[lines.reader][:, None]))[::-1]:
+        share = saved / price[lines.reader][:, None]
+        cheap = np.argwhere(old & (share < 1))
+        cheap = cheap[np.lexsort((share[tuple(cheap.T)], lines.reader[cheap[:, 0]]))]
+        cheap = cheap[np.unique(lines.reader[cheap[:, 0]], return_index=True)[1]]
+        evidence = [learner.errors(self.graph.settings.evidence) for _ in range(2 if len(cheap) else 0)]
+        passes, errors = [done for done, _ in evidence], [error for _, error in evidence]
+        for line, tap in ((int(line), int(tap)) for line, tap in cheap):
             node = int(lines.reader[line])
-            gone = candidates.Candidate("tap", node, node * self.graph.features, line=int(line), tap=int(tap))
+            cost = prune.cost_of_tap(self.graph, line, tap, passes, errors)
+            if cost >= price[node]:
+                continue
+            gone = candidates.Candidate("tap", node, node * self.graph.features, line=line, tap=tap)
             words = candidates.words(self.graph, gone, self.labels)
-            self.fading.tap(int(line), int(tap), heirs_of_tap(self.graph, int(line), int(tap), passes))
-            self._note_loss(gone.row, words, saved[line, tap], price[node])
+            self.fading.tap(line, tap)
+            self._note_loss(gone.row, words, cost, price[node])
 
     def _tie(self) -> None:
         """Let nodes with like stencils share weights, and let go those that pay for themselves."""
@@ -217,9 +224,6 @@ class Planner:
         node = int(graph.connectors.reader[line])
         found = candidates.Candidate("tap", node, node * graph.features, line=line, tap=tap + 1)
         return found.row, candidates.words(graph, found, self.labels)
-
-    def _passes(self) -> list[Pass]:
-        return [self.learner.errors(self.graph.settings.evidence)[0] for _ in range(2)]
 
     def _note_loss(self, row: int, what: str, saved: float, price: float) -> None:
         self.ledger.note(

@@ -1,8 +1,12 @@
-"""The prototype cache: what transient modules have learned, found again by the trouble that they were made for."""
+"""The prototype cache: what transient modules have learned, found again by the trouble that they were made for.
+
+Signatures are blurred by noise and by what the graph has learned since. So where none is near, the prototype that
+explains best what was just seen will do, if it does so beyond doubt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +17,8 @@ from engine.networks.growing.novelty import distance
 Array = NDArray[np.float64]
 RADIUS = 0.3
 """Signatures farther apart than this are of different troubles."""
+DOUBT = 2.0
+"""Standard errors beyond which something is explained."""
 DRIFT = 0.5
 """How far a prototype's signature goes to that of its next use."""
 
@@ -40,9 +46,13 @@ class PrototypeCache:
     def __iter__(self) -> Iterator[Prototype]:
         return iter(self._prototypes)
 
-    def nearest(self, signature: Array) -> Prototype | None:
-        """Whose signature is nearest, within the radius; None where a nascent template has to do."""
+    def recall(self, signature: Array, explains: Callable[[Prototype], float]) -> Prototype | None:
+        """Whose signature is nearest, within the radius, else that explains best what was just seen; None where a
+        nascent template has to do. `explains` says by how many standard errors one makes errors smaller."""
         found = self._find(signature)
+        if found is None:
+            best, at = max(((explains(p), i) for i, p in enumerate(self._prototypes)), default=(0.0, -1))
+            found = self._prototypes[at] if best > DOUBT else None
         if found is not None:
             self._prototypes.remove(found)
             self._prototypes.append(found)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.networks.growing.candidates import abroad, slopes
 from engine.networks.growing.edges import Connectors
+from engine.networks.growing.fade import without_tap
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
@@ -30,7 +31,8 @@ def left_out(learner: Learner, batches: int = 4) -> tuple[Array, Array]:
     Half the mean square error is quadratic in a row's cells, with curvature C = mean(f f^T), so with w* the row's
     optimum that is w*_k^2 / (2 (C^-1)_kk), on fresh batches (Hassibi & Stork 1993, "Optimal brain surgeon"). Without
     the others' help a cell that merely balances its like would look dear. A cell that reads another node is left out of
-    all that its own node could do by itself. Second: the same for taps, (L, H), to first order in what they do.
+    all that its own node could do by itself. Second: the same for taps, (L, H), to first order in what they do; see
+    `cost_of_tap`.
     """
     graph = learner.graph
     k, c = graph.core, graph.connectors
@@ -60,6 +62,24 @@ def left_out(learner: Learner, batches: int = 4) -> tuple[Array, Array]:
             for (line, tap), worth in zip(tapped, found, strict=True):
                 taps[line, tap] += worth
     return saved, taps
+
+
+def cost_of_tap(graph: Graph, line: int, tap: int, passes: list[Pass], errors: list[Array]) -> float:
+    """Loss that a tap saves, as `left_out`, but counted by its node's terms as they are without it: where most of what
+    a line brings comes by the tap, the line's own cells seem to first order to make up for it."""
+    c = graph.connectors
+    node = int(c.reader[line])
+    memory: list[Array] = []
+    if c.source[line] // graph.features != node:
+        memory = own_memory(graph, node, passes, knots_of(graph, passes[0]))
+    cost = 0.0
+    for row, terms, gone in without_tap(graph, line, tap, passes):
+        bases = own_terms(graph, row, passes), terms
+        errors_of = [e[row] for e in errors], [e[row] - g for e, g in zip(errors, gone, strict=True)]
+        for sign, base, error in zip((-1, 1), bases, errors_of, strict=True):
+            wide = [np.concatenate(pair) for pair in zip(base, memory, strict=True)] if memory else base
+            cost += sign * 0.5 * float(np.mean([np.square(e).mean() for e in Base(wide).without(error)]))
+    return cost
 
 
 def _tap_effects(graph: Graph, node: int, tapped: list[tuple[int, int]], done: Pass) -> Array:

@@ -23,12 +23,12 @@ RIDGE = 1e-6
 class Base:
     """Signals that a row can make by itself, one array (K, B) for each pass, and the inverse of their Gram matrix."""
 
-    def __init__(self, signals: list[Array]) -> None:
+    def __init__(self, signals: list[Array], ridge: float = RIDGE) -> None:
         self.signals = signals
         gram = np.zeros((len(signals[0]),) * 2)
         for f in signals:
             gram += f @ f.T
-        gram[np.diag_indices_from(gram)] *= 1 + RIDGE
+        gram[np.diag_indices_from(gram)] *= 1 + ridge
         self.inverse: Array = np.linalg.inv(gram + np.eye(len(gram)) * 1e-9)
 
     def explain(self, wanted: list[Array]) -> Array:

@@ -28,9 +28,8 @@ from numpy.typing import NDArray
 
 from engine.networks.growing.candidates import name_of, slope_of_cell
 from engine.networks.growing.clone import cells_on, merge, split, twins
-from engine.networks.growing.core import BudgetError, Heat
+from engine.networks.growing.core import BudgetError
 from engine.networks.growing.desk import Desk, judged
-from engine.networks.growing.fade import heirs_of_cell
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.probe import Prices, prices
 from engine.networks.growing.relax import Base, own_terms
@@ -153,7 +152,7 @@ class Splits:
         words, key = self._words(trial.line) + (", restless" if restless else ""), self._key(trial.line)
         taps = int(graph.connectors.active[trial.copy, 1:].sum())
         try:
-            self._merge(trial, passes[:FIT])
+            self._merge(trial)
         except BudgetError:
             self.trials.append(replace(trial, due=desk.learner.steps + 1))
             return
@@ -161,18 +160,15 @@ class Splits:
         self._tabu[key] = desk.learner.steps + self._peace[key] * graph.settings.cycle
         desk.note("merge", trial.node, words, cells=-taps, predicted=-float(gain), spread=float(error), price=cost)
 
-    def _merge(self, trial: Trial, passes: list[Pass]) -> None:
+    def _merge(self, trial: Trial) -> None:
         graph, c = self.graph, self.graph.connectors
         same = bool((c.active[trial.line] == c.active[trial.copy]).all())
         if same and np.array_equal(c.taps[trial.line], c.taps[trial.copy]):
             merge(graph, trial.line, trial.copy)
             return
         twins(graph, trial.line, trial.copy, self.desk.learner.steps)
-        passes = [graph.forward(done.seen) for done in passes]
-        cells = cells_on(graph, trial.copy)
-        graph.core.heat[cells] = Heat.COOLING
-        for cell in cells:
-            self.desk.fading.cell(int(cell), heirs_of_cell(graph, int(cell), passes))
+        for cell in cells_on(graph, trial.copy):
+            self.desk.fading.cell(int(cell))
 
 
 def overload(graph: Graph, line: int, passes: list[Pass], errors: list[Array]) -> tuple[float, NDArray[np.bool_]]:

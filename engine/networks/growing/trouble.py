@@ -1,7 +1,7 @@
 """What is done about trouble: nodes whose novelty rises are given a transient module, and the cache what it learned.
 
 ONSET ticks into a trouble its signature is told, and a module is put beside the nodes whose own novelty is high, now or
-before the trouble ends. It begins with the prototype of the nearest signature; if none is near, nascent ones race, each
+before the trouble ends. It begins with a prototype that the cache recalls; if there is none, nascent ones race, each
 looking at the nodes from another source, and the one with the smallest error speaks. At the end the module
 materialises, its template goes to the cache, or consolidates: what did not pay is dropped, and the nodes are as they
 were.
@@ -23,8 +23,9 @@ from engine.networks.growing.transient import TransientModule
 Array = NDArray[np.float64]
 Look = Callable[[Array, int], Array]
 """Of a state, where its n nodes are as seen from a source, (n, m), in units of a module's reach."""
-Choose = Callable[[PrototypeCache, Array], Prototype | None]
-"""What a trouble of this signature begins with; None is nascent."""
+Choose = Callable[[PrototypeCache, Array, Callable[[Prototype], float]], Prototype | None]
+"""What a trouble of this signature begins with, given how much of the last residuals' energy a prototype explains, in
+standard errors; None is nascent."""
 ONSET = 20
 """Ticks of trouble after which its signature is told."""
 RIVALS = 12
@@ -49,7 +50,7 @@ class Troubles:
 
     def __init__(
         self, nodes: int, numbers: int, look: Look, sources: Sequence[int], *, modules: int | None = None,
-        choose: Choose = PrototypeCache.nearest,
+        choose: Choose = PrototypeCache.recall,
     ) -> None:  # fmt: skip
         self.novelty = Novelty(nodes if modules is None else modules)
         self.cache = PrototypeCache()
@@ -111,13 +112,14 @@ class Troubles:
     def _spawn(self) -> None:
         each = len(self.members) // len(self.novelty.levels)
         self._signature = self.novelty.signature(self.members[::each])
-        self.origin = self.choose(self.cache, self._signature)
-        usual = float(np.square([residuals[self.members] for _, residuals in self._past]).mean())
-        sources = self._shortlist() if self.origin is None else [int(self.origin.template["source"][0])]
-        size = self._look(self._past[-1][0], self._sources[0]).shape[1]
-        self.rivals = [Rival(source, TransientModule(size, self._numbers), usual) for source in sources]
-        if self.origin is not None:
-            self.rivals[0].module.adopt(self.origin.template)
+        self.origin = self.choose(self.cache, self._signature, self._explained)
+        if self.origin is None:
+            usual = float(np.square([residuals[self.members] for _, residuals in self._past]).mean())
+            self.rivals = [Rival(source, self._module(), usual) for source in self._shortlist()]
+        else:
+            module = self._module()
+            module.adopt(self.origin.template)
+            self.rivals = [Rival(int(self.origin.template["source"][0]), module, 0.0)]
         self.spawned += 1
         self.hits += self.origin is not None
         self._energy[:] = 0
@@ -130,6 +132,20 @@ class Troubles:
             self.kept = self.cache.keep(self._signature, template)
         self.rivals, self.origin = [], None
         self.members[:] = False
+
+    def _module(self) -> TransientModule:
+        return TransientModule(self._look(self._past[-1][0], self._sources[0]).shape[1], self._numbers)
+
+    def _explained(self, prototype: Prototype) -> float:
+        """How much of the last residuals' energy in the members a prototype takes away, in standard errors."""
+        module, source = self._module(), int(prototype.template["source"][0])
+        module.adopt(prototype.template)
+        gains = []
+        for state, residuals in self._past:
+            wanted = residuals[self.members]
+            left = wanted - module.predict(self._look(state, source)[self.members])
+            gains.append(float(np.square(wanted).sum() - np.square(left).sum()))
+        return float(sum(gains) / max(np.std(gains) * len(gains) ** 0.5, 1e-300))
 
     def _shortlist(self) -> list[int]:
         """Sources from which a quadratic function of the places explains most of the last residuals."""
