@@ -48,23 +48,29 @@ def heirs_of_cell(graph: Graph, cell: int, passes: list[Pass]) -> Heirs:
 
 
 def heirs_of_tap(graph: Graph, line: int, tap: int, passes: list[Pass]) -> Heirs:
-    """The cells of the node whose line it is, by what their terms will be without the tap: as they are, cells on the
-    line itself would be made to weigh more for what the tap tells less, step after step."""
+    """The cells of the node whose line it is: so many steps of the way to what does best once the tap is gone, and on
+    the way what does best with the terms of the next step. (By those alone, cells on the line itself would weigh more
+    for what the tap tells less, step after step.)"""
     cells, shares = [], []
-    for row, terms, gone in without_tap(graph, line, tap, passes):
+    ends, nexts = (without_tap(graph, line, tap, passes, share) for share in (1.0, SHARE))
+    for (row, last, whole), (_, terms, gone) in zip(ends, nexts, strict=True):
+        by = SHARE * Base(last, RIDGE).explain(whole)
+        by += Base(terms, RIDGE).explain([g - by @ f for g, f in zip(gone, terms, strict=True)])
         cells.append(graph.core.M_idx[graph.core.hot_of_row(row)])
-        shares.append(Base(terms, RIDGE).explain(gone) / graph.connectors.taps[line, tap])
+        shares.append(by / (SHARE * graph.connectors.taps[line, tap]))
     return Heirs(np.concatenate(cells), np.concatenate(shares))
 
 
-def without_tap(graph: Graph, line: int, tap: int, passes: list[Pass]) -> list[tuple[int, list[Array], list[Array]]]:
-    """If a tap were gone: each row of its node, the terms of its Hot cells (K, B), and what its output would lose (B,),
-    both for each pass."""
+def without_tap(
+    graph: Graph, line: int, tap: int, passes: list[Pass], share: float = 1.0
+) -> list[tuple[int, list[Array], list[Array]]]:
+    """If a share of a tap were gone: each row of its node, the terms of its Hot cells (K, B), and what its output would
+    lose (B,), both for each pass."""
     c, t, core = graph.connectors, graph.terms, graph.core
     first, reads = int(c.reader[line]) * graph.features, t.reads(line)
     lines = [done.lines.copy() for done in passes]
     for left, done in zip(lines, passes, strict=True):
-        left[line] -= c.taps[line, tap] * done.seen[c.latency[line], tap, c.source[line]]
+        left[line] -= share * c.taps[line, tap] * done.seen[c.latency[line], tap, c.source[line]]
     found = []
     for row in range(first, first + graph.features):
         at = core.of_rows(row, row + 1)
