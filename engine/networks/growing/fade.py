@@ -43,7 +43,7 @@ def heirs_of_cell(graph: Graph, cell: int, passes: list[Pass]) -> Heirs:
     others = graph.core.hot_of_row(row)
     others = others[others != cell]
     columns = graph.core.M_idx[others, 1]
-    base = Base([done.terms[columns] for done in passes], RIDGE)
+    base = Base([done.terms[columns] for done in passes])
     return Heirs(graph.core.M_idx[others].copy(), base.explain([done.terms[column] for done in passes]))
 
 
@@ -108,35 +108,38 @@ class Fading:
 
     def step(self, seen: Array | None = None) -> None:
         """One step of everything that fades; `seen` (lags, H, S, B) tells who can take over, without it nobody does."""
-        core, c = self.graph.core, self.graph.connectors
-        passes = [] if seen is None or not self._cells + self._taps else [self.graph.forward(seen)]
-        staying = []
-        for place in self._cells:
-            at = int(core.find(np.array([place]))[0])
-            if at < 0 or core.heat[at] != Heat.COOLING:
-                continue
-            gone = SHARE * float(core.W_vals[at])
-            if passes and abs(gone) > SMALL:
-                heirs = heirs_of_cell(self.graph, at, passes)
-                core.shift(heirs.cells, gone * heirs.shares)
-            core.W_vals[at] -= gone
-            if abs(core.W_vals[at]) < GONE:
-                core.remove(np.array([at]))
-            else:
-                staying.append(place)
-        self._cells = staying
-        fading = []
-        for line, tap in self._taps:
-            gone = SHARE * float(c.taps[line, tap])
-            if passes and abs(gone) > SMALL:
-                heirs = heirs_of_tap(self.graph, line, tap, passes)
-                core.shift(heirs.cells, gone * heirs.shares)
-            c.taps[line, tap] -= gone
-            if abs(c.taps[line, tap]) < GONE:
-                c.drop_tap(line, tap)
-            else:
-                fading.append((line, tap))
-        self._taps = fading
+        self._taps = [at for at in self._taps if self._step_tap(*at, seen)]
+        passes = [self.graph.forward(seen)] if seen is not None and self._cells else []
+        self._cells = [at for at in self._cells if self._step_cell(at, passes)]
+
+    def _step_tap(self, line: int, tap: int, seen: Array | None) -> bool:
+        """Whether it still fades."""
+        c = self.graph.connectors
+        gone = SHARE * float(c.taps[line, tap])
+        if seen is not None and abs(gone) > SMALL:
+            heirs = heirs_of_tap(self.graph, line, tap, [self.graph.forward(seen)])
+            self.graph.core.shift(heirs.cells, gone * heirs.shares)
+        c.taps[line, tap] -= gone
+        if abs(c.taps[line, tap]) < GONE:
+            c.drop_tap(line, tap)
+            return False
+        return True
+
+    def _step_cell(self, place: tuple[int, int], passes: list[Pass]) -> bool:
+        """Whether it still fades."""
+        core = self.graph.core
+        at = int(core.find(np.array([place]))[0])
+        if at < 0 or core.heat[at] != Heat.COOLING:
+            return False
+        gone = SHARE * float(core.W_vals[at])
+        if passes and abs(gone) > SMALL:
+            heirs = heirs_of_cell(self.graph, at, passes)
+            core.shift(heirs.cells, gone * heirs.shares)
+        core.W_vals[at] -= gone
+        if abs(core.W_vals[at]) < GONE:
+            core.remove(np.array([at]))
+            return False
+        return True
 
     def renumber(self, terms: NDArray[np.int64], lines: NDArray[np.int64]) -> None:
         """Term f is now terms[f], line k lines[k]; -1 for what is gone."""
