@@ -182,9 +182,8 @@ class Planner:
         _, saved = prune.left_out(learner)
         old = lines.active & ~lines.cooling & (lines.age >= YOUNG * self.graph.settings.cycle)
         old[:, 0] = False
-        share = saved / price[lines.reader][:, None]
-        cheap = np.argwhere(old & (share < 1))
-        cheap = cheap[np.lexsort((share[tuple(cheap.T)], lines.reader[cheap[:, 0]]))]
+        cheap = np.argwhere(old & (saved < price[lines.reader][:, None]))
+        cheap = cheap[np.argsort(saved[tuple(cheap.T)], kind="stable")]
         cheap = cheap[np.unique(lines.reader[cheap[:, 0]], return_index=True)[1]]
         evidence = [learner.errors(self.graph.settings.evidence) for _ in range(2 if len(cheap) else 0)]
         passes, errors = [done for done, _ in evidence], [error for _, error in evidence]
