@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from engine.commands import AblateRegion, LoadPreset, Pause, Reset, SelectSample
 from engine.data.dataset import Summary
 from engine.frame import Frame
 from engine.history import History, HistoryError, Replay
+from engine.history.forms import put_together, take_apart
 from engine.history.ring import MIB
 from engine.history.segment import FRAMES
 from engine.history.tolerance import TOLERANCES, Tolerance
 from engine.knobs import Knob
 from engine.layout import Layout
+from engine.networks.growing.ledger import Commit
 from engine.preset import load_preset
 from engine.session import Session
 from engine.thread import LOG_SHARE, EngineThread
@@ -450,3 +453,13 @@ def test_layouts_of_any_class_that_a_frame_may_hold_come_back():
     history = History()
     history.append(frame(1, np.zeros((2, 6)), layout=Layout(2, 2, 3)))
     assert Replay(history).frame(0).layout == Layout(2, 2, 3)
+
+
+def test_members_that_come_again_in_frame_after_frame_come_back_from_each():
+    """Commits of a growing graph: plain objects that never change, so their parts are kept from one to the next."""
+    commits = [Commit(k, 10 * k, "grow", k, k, f"what {k}", predicted=0.1 * k, sources=(k, 2)) for k in range(4)]
+    one, two, three, four = commits
+    for told in ((one, two), (one, two, three), (three, one), (two, two), (four, replace(two, realised=0.5), two)):
+        numbers, arrays = [], []
+        form = take_apart(told, numbers, arrays)
+        assert put_together(form, iter(numbers), iter(arrays)) == told

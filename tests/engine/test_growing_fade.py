@@ -1,0 +1,155 @@
+"""What fades out: others take over what they can, at every step of the way, and what it costs is told beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.networks.growing.candidates import Candidate, commit, feature, values_of
+from engine.networks.growing.fade import SHARE, Fading
+from engine.networks.growing.graph import Graph
+from engine.networks.growing.prune import cost_of_tap
+from kernels.sparse import LINE, PRODUCT
+from tests.engine.growing_cases import outputs, wanderers, watched, wire
+
+STATES = wanderers(4, 1)
+FADED = 80
+"""Steps after which nothing is left."""
+
+
+def seen_by(graph: Graph, samples: int = 256, seed: int = 0) -> np.ndarray:
+    ticks = graph.memory.draw(np.random.default_rng(seed), samples)
+    return graph.memory.seen(ticks, graph.connectors.lags)
+
+
+def moved(graph: Graph, fading: Fading, seen: np.ndarray, heirs: bool) -> float:
+    """Largest share by which outputs stray from what they were, over all steps."""
+    before = graph.forward(seen).y.copy()
+    size = np.sqrt(np.square(before).mean(1))
+    worst = 0.0
+    for _ in range(FADED):
+        fading.step(seen if heirs else None)
+        off = np.sqrt(np.square(graph.forward(seen).y - before).mean(1))
+        worst = max(worst, float((off / np.maximum(size, 1e-12)).max()))
+    return worst
+
+
+def twins(tap: float) -> Graph:
+    """Node 0 reads node 1 by two lines; one has a tap, the other the same by a cell of its own and a third line."""
+    graph = watched(STATES, memory=2)
+    lines = [graph.line(0, 1)]
+    for _ in range(2):
+        lines.append(graph.connectors.add(0, 1))
+    graph.connectors.add_tap(lines[1], 1, tap)
+    graph.connectors.add_tap(lines[2], 1, 0.9 * tap)
+    columns = [graph.term(LINE, 0, line) for line in lines]
+    graph.core.add(np.array([[0, column] for column in columns]), np.array([0.5, 0.7, -0.4]))
+    return graph
+
+
+@pytest.mark.parametrize("tap", [0.3, 2.0, -5.0])
+def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None:
+    """Line 1 tells what lines 0 and 2 tell together, so its tap is worth nothing, however much it tells."""
+    graph = twins(tap)
+    seen = seen_by(graph)
+    done = graph.forward(seen)
+    cost = cost_of_tap(graph, 1, 1, [done], [np.zeros_like(done.y)])
+    assert cost < 1e-6 * np.square(done.y[0]).mean()
+    fading = Fading(graph)
+    fading.tap(1, 1)
+    assert moved(graph, fading, seen, heirs=True) < 0.05
+    assert not graph.connectors.active[1, 1]
+    alone = twins(tap)
+    fading = Fading(alone)
+    fading.tap(1, 1)
+    assert moved(alone, fading, seen, heirs=False) > 0.2
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: int) -> None:
+    """Against least squares of the rows' terms without it. (A line from the node itself: no memory stands in for it.)"""
+    rng = np.random.default_rng(seed)
+    graph = wire(watched(STATES, memory=2), rng, cells=20, taps=0)
+    line = graph.line(0, 0)
+    graph.core.add(np.array([[0, graph.term(PRODUCT, 0, line, graph.line(0, 2))]]), np.array([0.5]))
+    graph.connectors.add_tap(line, 1, float(rng.choice([-3.0, 0.2, 2.0])))
+    seen = seen_by(graph)
+    done = graph.forward(seen)
+    error = done.y + rng.standard_normal(done.y.shape)
+    wanted = done.y - error
+    cost = cost_of_tap(graph, line, 1, [done], [error])
+
+    def left() -> float:
+        terms = graph.forward(seen).terms[graph.core.columns[graph.core.hot_of_row(0)]]
+        fit = np.linalg.lstsq(terms.T, wanted[0])[0] @ terms
+        return float(0.5 * np.square(fit - wanted[0]).mean())
+
+    before = left()
+    graph.connectors.drop_tap(line, 1)
+    assert cost == pytest.approx(left() - before, rel=1e-3, abs=1e-6)
+
+
+def test_a_dear_tap_is_not_called_cheap_because_its_own_line_seems_to_make_up_for_it() -> None:
+    """Nearly all that the line brings comes by the tap. To first order its cell, made larger, would do as well."""
+    graph = watched(STATES, memory=2)
+    line = graph.line(0, 0)
+    graph.connectors.add_tap(line, 1, 50.0)
+    graph.core.add(np.array([[0, graph.term(LINE, 0, line)]]), np.array([0.02]))
+    done = graph.forward(seen_by(graph))
+    assert cost_of_tap(graph, line, 1, [done], [np.zeros_like(done.y)]) > 0.05 * np.square(done.y[0]).mean()
+
+
+@pytest.mark.parametrize(("which", "least", "most"), [(0, 0.0, 1e-3), (2, 0.1, 2.0)])
+def test_a_cell_that_another_can_replace_fades_without_a_trace_and_one_of_its_own_by_steps(
+    which: int, least: float, most: float
+) -> None:
+    """Lines 0 and 1 bring the same, with weights that nearly cancel; nothing stands in for line 2."""
+    graph = watched(STATES)
+    lines = [graph.line(0, 1), graph.connectors.add(0, 1), graph.line(0, 2)]
+    cells = np.array([[0, graph.term(LINE, 0, line)] for line in lines])
+    graph.core.add(cells, np.array([30.0, -29.0, 0.5]))
+    fading, seen = Fading(graph), seen_by(graph)
+    where = int(graph.core.find(cells[[which]])[0])
+    value = float(graph.core.W_vals[where])
+    fading.cell(where)
+    assert graph.core.W_vals[where] == value
+    before = graph.forward(seen).y[0].copy()
+    fading.step(seen)
+    assert graph.core.W_vals[where] == pytest.approx((1 - SHARE) * value)
+    off = np.sqrt(np.square(graph.forward(seen).y[0] - before).mean() / np.square(before).mean())
+    assert off < max(SHARE * most, 1e-3)
+    assert least * (1 - SHARE) < moved(graph, fading, seen, heirs=True) < most
+    assert graph.core.find(cells[[which]])[0] < 0
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Candidate("constant", 0, 0),
+        Candidate("edge", 0, 0, (1,)),
+        Candidate("product", 0, 0, (1, 2)),
+        Candidate("product", 0, 0, (1, 1)),
+        Candidate("hinge", 0, 0, (2,), knot=0.1),
+        Candidate("hinge", 0, 0, (2,), knot=0.1, below=True),
+        Candidate("tap", 0, 0, line=0, tap=1),
+    ],
+)
+def test_what_a_region_would_add_is_what_it_adds_once_it_is_there(found: Candidate) -> None:
+    """A tap to first order, so it is made small; whether lines have taps already, or are new."""
+    graph = watched(STATES, memory=2)
+    first = graph.line(0, 1)
+    graph.core.add(np.array([[0, graph.term(LINE, 0, first)]]), np.array([0.5]))
+    if found.kind != "tap":
+        graph.connectors.add_tap(first, 1, 0.3)
+    seen = seen_by(graph)
+    done = graph.forward(seen)
+    before = done.y.copy()
+    told = feature(graph, found, values_of(graph, 0, done), done)
+    assert np.abs(told).max() > 0.01
+    value = 1e-4 if found.kind == "tap" else 1.0
+    commit(graph, found, value, 0)
+    np.testing.assert_allclose((graph.forward(seen).y - before)[:1] / value, told, atol=1e-9)
+    assert np.array_equal(outputs(graph)[1:], np.zeros_like(outputs(graph)[1:]))
