@@ -70,7 +70,7 @@ def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=10, deadline=None)
 def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: int) -> None:
-    """Against least squares of the rows' terms without it. (A line from the node itself: no memory stands in for it.)"""
+    """By least squares of the row's terms without it. (The node reads itself: nothing stands in for the line.)"""
     rng = np.random.default_rng(seed)
     graph = wire(watched(STATES, memory=2), rng, cells=20, taps=0)
     line = graph.line(0, 0)
