@@ -23,8 +23,6 @@ SHARE = 0.25
 """Of what is left of a fading value, taken away in a step."""
 GONE = 1e-7
 """Below this it leaves."""
-RIDGE = 1e-2
-"""Heirs much alike would get large shares of opposite signs, and a tap that fades acts through them."""
 SMALL = 1e-4
 """A step below this needs no heirs."""
 
@@ -54,8 +52,8 @@ def heirs_of_tap(graph: Graph, line: int, tap: int, passes: list[Pass]) -> Heirs
     cells, shares = [], []
     ends, nexts = (without_tap(graph, line, tap, passes, share) for share in (1.0, SHARE))
     for (row, last, whole), (_, terms, gone) in zip(ends, nexts, strict=True):
-        by = SHARE * Base(last, RIDGE).explain(whole)
-        by += Base(terms, RIDGE).explain([g - by @ f for g, f in zip(gone, terms, strict=True)])
+        by = SHARE * Base(last).explain(whole)
+        by += Base(terms).explain([g - by @ f for g, f in zip(gone, terms, strict=True)])
         cells.append(graph.core.M_idx[graph.core.hot_of_row(row)])
         shares.append(by / (SHARE * graph.connectors.taps[line, tap]))
     return Heirs(np.concatenate(cells), np.concatenate(shares))

@@ -27,7 +27,7 @@ from engine.networks.growing.fade import Heirs
 from engine.networks.growing.graph import Graph, Pass
 from engine.networks.growing.help import Help, with_neighbours
 from engine.networks.growing.learner import Learner
-from engine.networks.growing.relax import Base, knots_of, own_memory, own_terms
+from engine.networks.growing.relax import RIDGE, Base, knots_of, own_memory, own_terms
 
 Array = NDArray[Any]
 BATCHES = 4
@@ -261,7 +261,8 @@ class Probe:
         graph = self.graph
         rows = range(c.node * graph.features, (c.node + 1) * graph.features)
         effects = [_features(graph, c.node, [c], done)[0] for done in passes]
-        cells, shares, slope, curvature = [], [], np.zeros(len(passes)), np.zeros(len(passes))
+        cells, shares = [], []
+        slope, curvature, whole = np.zeros((3, len(passes)))
         for r, row in enumerate(rows):
             if c.kind != "tap" and row != c.row:
                 continue
@@ -272,7 +273,8 @@ class Probe:
             free, error = base.without(effect), base.without([e[row] for e in errors])
             slope += [float(f @ e) / len(e) for f, e in zip(free, error, strict=True)]
             curvature += [float(f @ f) / len(f) for f in free]
-        value = float(_two_steps(slope[:, None], curvature[:, None, None])[0][0])
+            whole += [float(f @ f) / len(f) for f in effect]
+        value = float(_two_steps(slope[:, None], curvature[:, None, None], whole[:, None])[0][0])
         return Probed(c, value, *gain, price, Heirs(np.concatenate(cells), np.concatenate(shares)))
 
     def _choose(
@@ -281,16 +283,17 @@ class Probe:
         """Places of what pays, best first; with gain, gain on a frozen base, standard error and score."""
         settings = self.graph.settings
         slope, curvature = relaxed
+        whole = np.einsum("bqq->bq", frozen[1])
         chosen: list[tuple[int, tuple[float, float, float, float]]] = []
         left = np.ones(len(costs), bool)
         while left.any() and len(chosen) < most:
-            value, gains = _two_steps(slope, curvature)
+            value, gains = _two_steps(slope, curvature, whole)
             gain, error = gains.mean(0), gains.std(0, ddof=1) / np.sqrt(BATCHES)
             score = np.where(left, gain - settings.doubt * error - costs, -np.inf)
             best = int(score.argmax())
             if score[best] <= 0:
                 break
-            alone = float(_two_steps(*frozen)[1][:, best].mean())
+            alone = float(_two_steps(*frozen, whole)[1][:, best].mean())
             chosen.append((best, (float(gain[best]), alone, float(error[best]), float(score[best]))))
             left[best] = False
             slope = slope + curvature[:, :, best] * value[best]
@@ -331,12 +334,14 @@ def _moments(features: list[Array], errors: list[Array]) -> tuple[Array, Array]:
     return slope, np.stack([f @ f.T / samples for f in flat])
 
 
-def _two_steps(slope: Array, curvature: Array) -> tuple[Array, Array]:
-    """Values (Q,) that shadows reach on the first batches, and gains (BATCHES, Q) of each alone on the others."""
+def _two_steps(slope: Array, curvature: Array, whole: Array) -> tuple[Array, Array]:
+    """Values (Q,) that shadows reach on the first batches, and gains (BATCHES, Q) of each alone on the others. `whole`
+    (batches, Q) is the candidates' energy before anything was taken from it: they resist by a share of that."""
     diagonal = np.maximum(np.einsum("bqq->bq", curvature), 1e-12)
     value = np.zeros(slope.shape[1])
     for b in range(STEPS):
-        value -= DAMPED * (slope[b] + diagonal[b] * value) / diagonal[b]
+        stiff = diagonal[b] + RIDGE * whole[b]
+        value -= DAMPED * (slope[b] + stiff * value) / stiff
     return value, -(value * slope[STEPS:] + 0.5 * value**2 * diagonal[STEPS:])
 
 

@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 from engine.networks.growing.graph import Graph, Pass
 
 Array = NDArray[Any]
-RIDGE = 1e-6
+RIDGE = 1e-3
+"""Share of its own energy by which each signal resists: what only weights of more than its inverse root could explain,
+nearly alike and cancelling out, is not explained. They would break at the next edit."""
 
 
 class Base:
     """Signals that a row can make by itself, one array (K, B) for each pass, and the inverse of their Gram matrix."""
 
-    def __init__(self, signals: list[Array], ridge: float = RIDGE) -> None:
+    def __init__(self, signals: list[Array]) -> None:
         self.signals = signals
         gram = np.zeros((len(signals[0]),) * 2)
         for f in signals:
             gram += f @ f.T
-        gram[np.diag_indices_from(gram)] *= 1 + ridge
+        gram[np.diag_indices_from(gram)] *= 1 + RIDGE
         self.inverse: Array = np.linalg.inv(gram + np.eye(len(gram)) * 1e-9)
 
     def explain(self, wanted: list[Array]) -> Array:
