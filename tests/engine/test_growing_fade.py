@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.dynamics import make_stream
 from engine.networks.growing.candidates import Candidate, commit, feature, values_of
 from engine.networks.growing.fade import SHARE, Fading
 from engine.networks.growing.graph import Graph
+from engine.networks.growing.learner import Learner
+from engine.networks.growing.planner import Planner
 from engine.networks.growing.prune import cost_of_tap
 from kernels.sparse import LINE, PRODUCT
 from tests.engine.growing_cases import outputs, wanderers, watched, wire
@@ -56,7 +59,7 @@ def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None
     seen = seen_by(graph)
     done = graph.forward(seen)
     cost = cost_of_tap(graph, 1, 1, [done], [np.zeros_like(done.y)])
-    assert cost < 1e-6 * np.square(done.y[0]).mean()
+    assert cost < 1e-4 * np.square(done.y[0]).mean()
     fading = Fading(graph)
     fading.tap(1, 1)
     assert moved(graph, fading, seen, heirs=True) < 0.05
@@ -70,7 +73,8 @@ def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=10, deadline=None)
 def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: int) -> None:
-    """By least squares of the row's terms without it. (The node reads itself: nothing stands in for the line.)"""
+    """By least squares of the row's terms without it, here without a ridge. (The node reads itself: nothing stands in
+    for the line.)"""
     rng = np.random.default_rng(seed)
     graph = wire(watched(STATES, memory=2), rng, cells=20, taps=0)
     line = graph.line(0, 0)
@@ -89,7 +93,7 @@ def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: 
 
     before = left()
     graph.connectors.drop_tap(line, 1)
-    assert cost == pytest.approx(left() - before, rel=1e-3, abs=1e-6)
+    assert cost == pytest.approx(left() - before, rel=0.1, abs=1e-3)
 
 
 def test_a_dear_tap_is_not_called_cheap_because_its_own_line_seems_to_make_up_for_it() -> None:
@@ -102,7 +106,7 @@ def test_a_dear_tap_is_not_called_cheap_because_its_own_line_seems_to_make_up_fo
     assert cost_of_tap(graph, line, 1, [done], [np.zeros_like(done.y)]) > 0.05 * np.square(done.y[0]).mean()
 
 
-@pytest.mark.parametrize(("which", "least", "most"), [(0, 0.0, 1e-3), (2, 0.1, 2.0)])
+@pytest.mark.parametrize(("which", "least", "most"), [(0, 0.0, 0.02), (2, 0.1, 2.0)])
 def test_a_cell_that_another_can_replace_fades_without_a_trace_and_one_of_its_own_by_steps(
     which: int, least: float, most: float
 ) -> None:
@@ -110,7 +114,7 @@ def test_a_cell_that_another_can_replace_fades_without_a_trace_and_one_of_its_ow
     graph = watched(STATES)
     lines = [graph.line(0, 1), graph.connectors.add(0, 1), graph.line(0, 2)]
     cells = np.array([[0, graph.term(LINE, 0, line)] for line in lines])
-    graph.core.add(cells, np.array([30.0, -29.0, 0.5]))
+    graph.core.add(cells, np.array([3.0, -2.0, 0.5]))
     fading, seen = Fading(graph), seen_by(graph)
     where = int(graph.core.find(cells[[which]])[0])
     value = float(graph.core.W_vals[where])
@@ -120,9 +124,25 @@ def test_a_cell_that_another_can_replace_fades_without_a_trace_and_one_of_its_ow
     fading.step(seen)
     assert graph.core.W_vals[where] == pytest.approx((1 - SHARE) * value)
     off = np.sqrt(np.square(graph.forward(seen).y[0] - before).mean() / np.square(before).mean())
-    assert off < max(SHARE * most, 1e-3)
+    assert off < SHARE * most
     assert least * (1 - SHARE) < moved(graph, fading, seen, heirs=True) < most
     assert graph.core.find(cells[[which]])[0] < 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_weights_that_nearly_cancel_are_not_grown(seed: int) -> None:
+    """On a smooth stream lines are nearly alike. What only large weights of opposite signs could explain or take over
+    would break at the next edit; without the ridge they came to 15 here."""
+    states = make_stream("lorenz63", steps=4000, seed=seed).states
+    graph = watched(states, np.float32, memory=2, knots=0, batch=256, evidence=1024)
+    planner = Planner(Learner(graph, seed), seed)
+    worst = 0.0
+    for _ in range(2000):
+        planner.step()
+        worst = max(worst, float(np.abs(graph.core.W_vals).max(initial=0)))
+    print(f"largest weight {worst:.1f}, losses {planner.learner.loss}")
+    assert worst < 5
+    assert planner.learner.loss.max() < 0.01
 
 
 @pytest.mark.parametrize(
