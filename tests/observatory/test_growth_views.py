@@ -164,9 +164,9 @@ def test_a_term_is_green_if_the_node_really_reads_its_source(qtbot: QtBot, frame
     qtbot.addWidget(panel)
     panel.redraw(frame)
     assert growth.truth is not None
-    reader, source = map(int, growth.edges[0])
-    found = next(
-        equation
+    found, reader, source = next(
+        (equation, reader, source)
+        for reader, source in growth.edges.tolist()
         for equation in panel.found[reader * 2 : reader * 2 + 2]
         if any(number // 2 == source for part in equation.told for number in part.reads())
     )
