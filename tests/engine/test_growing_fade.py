@@ -14,6 +14,7 @@ from engine.networks.growing.graph import Graph
 from engine.networks.growing.learner import Learner
 from engine.networks.growing.planner import Planner
 from engine.networks.growing.prune import cost_of_tap
+from engine.networks.growing.relax import RIDGE
 from kernels.sparse import LINE, PRODUCT
 from tests.engine.growing_cases import outputs, wanderers, watched, wire
 
@@ -73,8 +74,8 @@ def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=10, deadline=None)
 def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: int) -> None:
-    """By least squares of the row's terms without it, here without a ridge. (The node reads itself: nothing stands in
-    for the line.)"""
+    """By a ridge regression on the row's terms once it is gone. (The node reads itself: nothing stands in for the
+    line.)"""
     rng = np.random.default_rng(seed)
     graph = wire(watched(STATES, memory=2), rng, cells=20, taps=0)
     line = graph.line(0, 0)
@@ -87,13 +88,16 @@ def test_a_taps_cost_is_the_loss_once_it_is_gone_and_its_node_has_adapted(seed: 
     cost = cost_of_tap(graph, line, 1, [done], [error])
 
     def left() -> float:
-        terms = graph.forward(seen).terms[graph.core.columns[graph.core.hot_of_row(0)]]
-        fit = np.linalg.lstsq(terms.T, wanted[0])[0] @ terms
-        return float(0.5 * np.square(fit - wanted[0]).mean())
+        hot = graph.core.hot_of_row(0)
+        done = graph.forward(seen)
+        terms, off = done.terms[graph.core.columns[hot]], done.y[0] - wanted[0]
+        gram = terms @ terms.T
+        moved = np.linalg.lstsq(gram + RIDGE * np.diag(np.diag(gram)), terms @ off)[0]
+        return float(0.5 * np.square(off - moved @ terms).mean())
 
     before = left()
     graph.connectors.drop_tap(line, 1)
-    assert cost == pytest.approx(left() - before, rel=0.1, abs=1e-3)
+    assert cost == pytest.approx(left() - before, rel=1e-3, abs=1e-6)
 
 
 def test_a_dear_tap_is_not_called_cheap_because_its_own_line_seems_to_make_up_for_it() -> None:
