@@ -55,7 +55,8 @@ def twins(tap: float) -> Graph:
 
 @pytest.mark.parametrize("tap", [0.3, 2.0, -5.0])
 def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None:
-    """Line 1 tells what lines 0 and 2 tell together, so its tap is worth nothing, however much it tells."""
+    """Line 1 tells what lines 0 and 2 tell together, so its tap is worth nothing, however much it tells. Nor does its
+    own cell grow, step after step, for what the tap tells less."""
     graph = twins(tap)
     seen = seen_by(graph)
     done = graph.forward(seen)
@@ -65,6 +66,7 @@ def test_a_tap_that_others_can_replace_fades_without_a_trace(tap: float) -> None
     fading.tap(1, 1)
     assert moved(graph, fading, seen, heirs=True) < 0.05
     assert not graph.connectors.active[1, 1]
+    assert np.abs(graph.core.W_vals).max() < 0.8
     alone = twins(tap)
     fading = Fading(alone)
     fading.tap(1, 1)

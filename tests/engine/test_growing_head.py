@@ -163,6 +163,16 @@ def test_two_modes_are_told_from_one_and_from_an_unlearned_function():
     assert ambiguity(inputs, sign + 0.2 * gauss, one).beyond_chance
 
 
+def test_chance_is_seldom_taken_for_two_modes_though_neighbourhoods_overlap():
+    """A few outcomes make up many neighbourhoods, and a rare one turns up in all that are near it."""
+    taken = []
+    for seed in range(60):
+        rng = np.random.default_rng((seed, 7))
+        inputs, gauss = rng.uniform(-1, 1, (400, 2)), rng.standard_normal((400, 1))
+        taken.append(ambiguity(inputs, gauss, np.ones(1)).beyond_chance)
+    assert sum(taken) <= 3
+
+
 def test_futures_branch_as_the_true_chain_does():
     """The probability of the right well over eight ticks, from five starts."""
     stream = make_stream("doublewell", steps=9000)
