@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.dynamics import make_stream
+from engine.networks.growing import probe
 from engine.networks.growing.candidates import Candidate, commit, feature, values_of
 from engine.networks.growing.fade import SHARE, Fading
 from engine.networks.growing.graph import Graph
@@ -149,6 +150,33 @@ def test_weights_that_nearly_cancel_are_not_grown(seed: int) -> None:
     print(f"largest weight {worst:.1f}, losses {planner.learner.loss}")
     assert worst < 5
     assert planner.learner.loss.max() < 0.01
+
+
+def test_what_is_nearly_there_already_begins_small() -> None:
+    """A region of which all but a millionth is explained: the rest wants a value of 200."""
+    batches = probe.STEPS + probe.BATCHES
+    left, whole = np.full((batches, 1), 1e-6), np.ones((batches, 1))
+    value, gain = probe._two_steps(-200 * left, left[:, :, None], whole)
+    assert 0 < value[0] < 200 * 1e-6 / RIDGE
+    assert gain.max() < 2e-2 * 0.5 * 200**2 * 1e-6
+    new, _ = probe._two_steps(-2 * whole, whole[:, :, None], whole)
+    assert new[0] == pytest.approx(2, rel=0.3)
+
+
+def test_of_a_node_one_tap_at_a_time_is_condemned() -> None:
+    """Random taps that tell nothing: each may stand in for another, so they go one after the other."""
+    graph = wire(watched(wanderers(3, 1, 900), memory=4, cycle=10), np.random.default_rng(0), cells=20, taps=20)
+    planner = Planner(Learner(graph), 0)
+    condemned, tap = [], planner.fading.tap
+    planner.fading.tap = lambda line, at: (  # type: ignore[method-assign]
+        condemned.append((planner.learner.steps, int(graph.connectors.reader[line]))), tap(line, at)
+    )[1]  # fmt: skip
+    for _ in range(300):
+        planner.step(grow=False)
+        if planner.learner.steps % 10 == 0:
+            planner._shed()
+    assert len(condemned) > 5
+    assert len(set(condemned)) == len(condemned)
 
 
 @pytest.mark.parametrize(

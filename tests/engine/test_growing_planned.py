@@ -290,6 +290,23 @@ def test_a_clone_that_does_not_pay_is_merged_again(apart: float) -> None:
     assert not planner.edits.splits.trials
 
 
+@pytest.mark.parametrize(("unrest", "worth", "stays"), [(0.1, 1.5, True), (0.9, 1.5, False), (0.9, 2.5, True)])
+def test_a_clone_pays_its_price_and_twice_that_if_it_made_its_node_restless(
+    unrest: float, worth: float, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = wire(watched(STATES, cycle=5), np.random.default_rng(2), cells=40, taps=20)
+    planner, line = planner_of(graph), shared_line(graph)
+    copy = split(graph, line, np.arange(len(cells_on(graph, line))) < 1)
+    monkeypatch.setattr(splits, "OVERLOAD", np.inf)
+    monkeypatch.setattr(splits, "_cost", lambda *_: 1.0)
+    monkeypatch.setattr(splits, "_worth_of_two", lambda *_: np.full(4, worth))
+    monkeypatch.setattr(splits.Splits, "_unrest", lambda *_: unrest)
+    planner.edits.splits.trials.append(Trial(0, int(graph.connectors.reader[line]), line, copy, 0, 0.5))
+    planner.edits.splits.settle()
+    assert not planner.edits.splits.trials
+    assert [d.kind for d in planner.ledger.decisions] == ([] if stays else ["merge"])
+
+
 # ---- sleep
 
 
